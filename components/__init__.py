@@ -1,0 +1,1 @@
+"""The component suite: ``components/<category>/<name>/`` with the interface in ``component.py``."""

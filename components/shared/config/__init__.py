@@ -1,0 +1,1 @@
+"""``project.yaml`` as typed models, one module per concern; see ``project.py`` for the whole."""

@@ -1,0 +1,130 @@
+"""Sections about data: where it comes from, what the model may see, how it is split and checked."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from headrace.components.shared.config.section import Section
+
+Format = Literal["csv", "parquet", "jsonl", "sql", "delta"]
+
+
+class Timestamp(Section):
+    """How a text column becomes a timestamp."""
+
+    format: str | None = Field(None, description="strftime format; ISO 8601 when left out")
+    timezone: str = Field("UTC", description="zone of values that state none")
+
+
+class Cleaning(Section):
+    """Rules applied to a source, in this order."""
+
+    rename: dict[str, str] = Field(default_factory=dict, description="old name: new name")
+    null_values: list[str] = Field(
+        default_factory=lambda: ["", "NA"], description="texts that mean a missing value"
+    )
+    strip: bool = Field(True, description="cut white space around texts")
+    types: dict[str, Literal["int", "float", "bool", "string"]] = Field(
+        default_factory=dict, description="column: type; a value that does not fit is an error"
+    )
+    timestamps: dict[str, Timestamp] = Field(
+        default_factory=dict, description="column: how to parse it"
+    )
+    where: str | None = Field(None, description="SQL condition; rows that do not meet it go")
+    required: list[str] = Field(
+        default_factory=list, description="columns that must be there, without missing values"
+    )
+    unique: list[str] = Field(default_factory=list, description="columns that identify a row")
+    on_duplicate: Literal["error", "first", "last"] = "error"
+    drop: list[str] = Field(default_factory=list, description="columns to leave out")
+
+
+class Source(Section):
+    """One table to ingest."""
+
+    path: str | None = Field(
+        None, description="file, glob, folder or package://<package>/<file>; relative to the project"
+    )
+    url: str | None = Field(None, description="SQLAlchemy URL, for format sql; ${VAR} is expanded")
+    query: str | None = Field(None, description="SELECT statement, for format sql")
+    format: Format = "csv"
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    clean: Cleaning = Field(default_factory=Cleaning)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Source:
+        if self.format == "sql":
+            if not (self.url and self.query) or self.path:
+                raise ValueError("format sql needs url and query, and no path")
+        elif not self.path or self.url or self.query:
+            raise ValueError(f"format {self.format} needs path, and neither url nor query")
+        return self
+
+
+class Features(Section):
+    """What the model may see, and when it is known."""
+
+    exclude: list[str] = Field(
+        default_factory=list, description="columns kept for slices and keys, not shown to the model"
+    )
+    known_after: list[str] = Field(
+        default_factory=list, description="columns known only after the prediction is made"
+    )
+    prediction_time: str | None = Field(None, description="column: when the prediction is made")
+    known_at: dict[str, str] = Field(
+        default_factory=dict, description="feature: column that says when its value was known"
+    )
+
+
+class Split(Section):
+    """How rows go to train, eval and test."""
+
+    by: Literal["time", "hash", "column"] = "hash"
+    column: str | None = Field(None, description="time column, hash key, or column of split names")
+    until: dict[str, dt.datetime] = Field(
+        default_factory=dict, description="by time: split: first moment that no longer belongs"
+    )
+    buckets: dict[str, int] = Field(
+        default_factory=lambda: {"train": 8, "eval": 1, "test": 1},
+        description="by hash: split: share",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Split:
+        if self.by == "time" and (not self.column or list(self.until) != ["train", "eval", "test"]):
+            raise ValueError("split by time needs column, and until with train, eval, test")
+        if self.by == "time" and sorted(self.until.values()) != list(self.until.values()):
+            raise ValueError("until must grow from train to eval to test")
+        if self.by == "column" and not self.column:
+            raise ValueError("split by column needs column")
+        if self.by == "hash" and set(self.buckets) != {"train", "eval", "test"}:
+            raise ValueError("buckets must name train, eval and test")
+        return self
+
+
+class Validation(Section):
+    """What counts as an anomaly."""
+
+    drift: dict[str, float] = Field(
+        default_factory=dict,
+        description="feature: largest distance to the previous run's training data (L-infinity "
+        "for text, Jensen-Shannon for numbers)",
+    )
+    skew: dict[str, float] = Field(
+        default_factory=dict, description="feature: largest distance between train and eval"
+    )
+    max_missing: dict[str, float] = Field(
+        default_factory=dict, description="feature: largest share of missing values"
+    )
+
+
+class Leakage(Section):
+    """When a single feature is too good to be true."""
+
+    max_score: float = Field(
+        0.9, gt=0, le=1, description="AUC (or R², for regression) that one feature alone may reach"
+    )
+    allow: list[str] = Field(default_factory=list, description="features known to be fair")

