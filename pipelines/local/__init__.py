@@ -1,0 +1,1 @@
+"""The local runner: executes a compiled pipeline on this machine, warm, cached and resumable."""

@@ -1,0 +1,138 @@
+"""What a step's result depends on, as one key: spec, inputs by content, code and libraries."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import re
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PACKAGE = __name__.partition(".")[0]
+_SHARED = f"{PACKAGE}.components.shared"
+_CORE_PACKAGES = ("kfp", "numpy", "pandas", "pyarrow")
+_TFX_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "tfx",
+    "tensorflow-data-validation",
+    "tensorflow-model-analysis",
+    "tensorflow-transform",
+)
+_SKIPPED_SUFFIXES = frozenset({".pyc", ".md"})
+_CHUNK = 1 << 20
+KEY_LENGTH = 16
+
+
+def digest_json(data: Any) -> str:
+    """SHA-256 of data as deterministic JSON."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_path(path: Path) -> str:
+    """BLAKE2b over the relative names and the bytes of a file or a folder; empty if missing."""
+    if not path.exists():
+        return ""
+    digest = hashlib.blake2b(digest_size=20)
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    for file in files:
+        name = file.relative_to(path).as_posix()
+        size = file.stat().st_size if file.is_file() else -1
+        # Name and size up front, so that no two trees run together into the same bytes.
+        digest.update(f"{name}\0{size}\0".encode())
+        if size >= 0:
+            with file.open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    digest.update(chunk)
+    return digest.hexdigest()
+
+
+def metadata_for_key(metadata: dict[str, Any], steps: Path) -> Any:
+    """Metadata without the names of step folders, which change although the content does not."""
+    pattern = re.compile(re.escape(str(steps)) + r"/[^/\"]+/[0-9a-f]{16}")
+    return json.loads(pattern.sub("", json.dumps(metadata, sort_keys=True, default=str)))
+
+
+def code_digest(source: str | None) -> str:
+    """Content of the package's own code that a component function imports, directly or not."""
+    modules = _imports(source) if source else set()
+    if not modules:
+        return ""
+    folders: set[Path] = set()
+    waiting = [_folder(module) for module in {_SHARED, *modules}]
+    while waiting:
+        folder = waiting.pop()
+        if folder is not None and folder not in folders:
+            folders.add(folder)
+            waiting += [_folder(module) for module in _folder_imports(folder)]
+    return digest_json(sorted(_folder_digest(folder) for folder in folders))
+
+
+def library_versions(*, tfx: bool) -> dict[str, str]:
+    """Versions of the interpreter and of the libraries a step's result depends on."""
+    names = _CORE_PACKAGES + (_TFX_PACKAGES if tfx else ())
+    found = {name: version for name in names if (version := package_version(name))}
+    return {"python": ".".join(map(str, sys.version_info[:2])), **found}
+
+
+@cache
+def package_version(name: str) -> str | None:
+    """A distribution's version, if it is installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _imports(source: str) -> set[str]:
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set()
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # `from package import name` may import a module or take a name from one: try both.
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return {name for name in found if name.startswith(f"{PACKAGE}.")}
+
+
+@cache
+def _folder(module: str) -> Path | None:
+    """The folder of a module's file; none for what is no module, or a mere namespace."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except ImportError:
+        return None
+    if spec is None or not spec.origin:
+        return None
+    folder = Path(spec.origin).parent
+    has_code = any(file.name != "__init__.py" for file in folder.glob("*.py"))
+    return folder if has_code else None
+
+
+@cache
+def _folder_imports(folder: Path) -> frozenset[str]:
+    sources = (file.read_text(encoding="utf-8") for file in folder.rglob("*.py"))
+    return frozenset(name for source in sources for name in _imports(source))
+
+
+@cache
+def _folder_digest(folder: Path) -> str:
+    return digest_json([(name, digest_path(file)) for name, file in _code_files(folder)])
+
+
+def _code_files(folder: Path) -> Iterable[tuple[str, Path]]:
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file.suffix not in _SKIPPED_SUFFIXES:
+            yield file.relative_to(folder).as_posix(), file

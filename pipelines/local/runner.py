@@ -1,0 +1,300 @@
+"""Runs a compiled pipeline on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from headrace.components.shared.errors import ConfigError
+from headrace.pipelines.local import kfp_internals as kfp
+from headrace.pipelines.local.dag import DagResult, DagRunner, Hooks, Scope
+from headrace.pipelines.local.failures import StepFailedError
+from headrace.pipelines.local.fingerprint import package_version
+from headrace.pipelines.local.home import Home, new_run_id
+from headrace.pipelines.local.memory import MemoryWatch
+from headrace.pipelines.local.plan import PlannedStep, plan, step_name
+from headrace.pipelines.local.records import (
+    ErrorRecord,
+    Listener,
+    RunLog,
+    RunRecord,
+    State,
+    TaskRecord,
+    now,
+)
+from headrace.pipelines.local.resources import Slots, Stopped
+from headrace.pipelines.local.spec import Pipeline, fill_arguments, load
+from headrace.pipelines.local.steps import Leaf, Services, StepRunner
+from headrace.pipelines.local.store import StepStore
+from headrace.pipelines.local.warm import CORE, TFX, WarmPool
+
+PIPELINE_FILE = "pipeline.yaml"
+_TICK_SECONDS = 0.25
+#: A step that takes longer than this announces a run worth loading TensorFlow for.
+_TFX_AFTER_SECONDS = 0.7
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(
+    yaml_path: Path,
+    arguments: dict[str, Any],
+    *,
+    home: Path,
+    project: str = "",
+    cache: bool = True,
+    resume: str | None = None,
+    on_event: Listener | None = None,
+) -> RunRecord:
+    """Runs a compiled pipeline to its end.
+
+    Args:
+        yaml_path: What KFP's compiler wrote.
+        arguments: Values of the pipeline's parameters.
+        home: Where runs and finished steps are kept.
+        project: Whom the run belongs to, for listings.
+        cache: Whether results of earlier runs count.
+        resume: A run id, or ``latest``: continue that run, with the arguments it was started with.
+        on_event: Told of everything that happens, from several threads but one at a time.
+
+    Returns:
+        The run's record. Its state says whether the run succeeded, failed or was interrupted.
+
+    Raises:
+        HeadraceError: The pipeline, the arguments or the home cannot be used.
+    """
+    pipeline = load(yaml_path)
+    place = Home(home)
+    place.prepare()
+    record = (
+        _resumed(place, pipeline, arguments, resume)
+        if resume
+        else _new(place, pipeline, arguments, project=project, cache=cache)
+    )
+    record.yaml_path = str(yaml_path.absolute())
+    with place.owned(record.run_id):
+        place.remove_leftovers(record.run_id)
+        (record.folder / "logs").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(yaml_path, record.folder / PIPELINE_FILE)
+        return _Run(pipeline, place, RunLog(record, on_event)).execute()
+
+
+def _new(
+    home: Home, pipeline: Pipeline, arguments: dict[str, Any], *, project: str, cache: bool
+) -> RunRecord:
+    filled = fill_arguments(pipeline, arguments)
+    return RunRecord(
+        run_id=new_run_id(),
+        pipeline=pipeline.name,
+        project=project,
+        home=str(home.path),
+        arguments=filled,
+        cache=cache,
+        started=now(),
+        versions=_versions(),
+    )
+
+
+def _resumed(home: Home, pipeline: Pipeline, arguments: dict[str, Any], wanted: str) -> RunRecord:
+    record = home.find(wanted)
+    if record.pipeline != pipeline.name:
+        raise ConfigError(
+            f"Run {record.run_id} is of pipeline `{record.pipeline}`, not of `{pipeline.name}`.",
+            fix="Give the run id of a run of this pipeline.",
+        )
+    if record.state is State.SUCCEEDED:
+        raise ConfigError(
+            f"Run {record.run_id} has succeeded: there is nothing to resume.",
+            fix="Start a new run; unchanged steps come from the cache.",
+        )
+    changed = [name for name, value in arguments.items() if record.arguments.get(name) != value]
+    if changed:
+        raise ConfigError(
+            f"Run {record.run_id} was started with another value of `{changed[0]}`.",
+            fix="Resume without arguments, or start a new run; finished steps that the change "
+            "does not touch come from the cache.",
+        )
+    record.arguments = fill_arguments(pipeline, record.arguments)
+    record.resumed += 1
+    record.ended = None
+    record.error = None
+    record.versions = _versions()
+    return record
+
+
+def _versions() -> dict[str, str]:
+    names = ("headrace", "kfp", "tfx", "tensorflow")
+    return {name: version for name in names if (version := package_version(name))}
+
+
+class _Run:
+    """One run, while it goes on."""
+
+    def __init__(self, pipeline: Pipeline, home: Home, log: RunLog) -> None:
+        self._pipeline = pipeline
+        self._log = log
+        self._plan = plan(pipeline)
+        self._stop = threading.Event()
+        self._awaiting_tfx = {step.name for step in self._plan.values() if step.needs_tfx}
+        self._result: DagResult | None = None
+        self._services = Services(
+            home=home,
+            log=log,
+            store=StepStore(home),
+            pool=WarmPool(log.run.folder / "logs"),
+            slots=Slots(self._stop),
+            memory=MemoryWatch(),
+            stop=self._stop,
+        )
+        self._steps = StepRunner(self._services)
+
+    def execute(self) -> RunRecord:
+        """Runs everything; returns the final record."""
+        run = self._log.run
+        run.tasks = {
+            step.name: _task_record(step) for step in self._plan.values() if not step.in_loop
+        }
+        self._log.update_run("run_started", state=State.RUNNING)
+        pool = self._services.pool
+        thread = threading.Thread(target=self._run_root, name="pipeline")
+        try:
+            pool.start(CORE)
+            with self._stopping_on_signals():
+                thread.start()
+                pool.serve(lambda: not thread.is_alive(), tick=_TICK_SECONDS, on_tick=self._on_tick)
+        finally:
+            self._stop.set()
+            pool.close()
+            thread.join()
+            self._services.memory.close()
+        self._conclude()
+        return run
+
+    def _run_root(self) -> None:
+        hooks = Hooks(run=self._run_leaf, skip=self._skip, fail=self._fail)
+        run = self._log.run
+        dags = DagRunner(self._pipeline, hooks, self._stop, f"{run.pipeline}-{run.run_id}")
+        with contextlib.suppress(Stopped):
+            self._result = dags.run(self._pipeline.root, dict(run.arguments), Scope())
+        self._services.pool.wake()
+
+    def _run_leaf(self, scope: Scope, name: str, task: Any, arguments: kfp.Values) -> kfp.Values:
+        planned = self._plan[step_name(scope.prefix, name)]
+        inputs = task.inputs.parameters.values()
+        leaf = Leaf(
+            plain=name,
+            task=task,
+            component=self._pipeline.component(task),
+            executor=self._pipeline.executor(task),
+            record=self._record_of(planned, scope),
+            urgency=planned.urgency,
+            always=any(spec.HasField("task_final_status") for spec in inputs),
+        )
+        given = {key: value for key, value in arguments.items() if value is not None}
+        try:
+            return self._steps.run(leaf, given)
+        except StepFailedError as failure:
+            self._log.update(leaf.record, state=State.FAILED, error=failure.record, ended=now())
+            raise
+        except Stopped:
+            if leaf.record.state is State.RUNNING:
+                self._log.update(leaf.record, state=State.INTERRUPTED, ended=now())
+            raise
+        finally:
+            self._awaiting_tfx.discard(planned.name)
+
+    def _skip(self, scope: Scope, name: str, reason: str) -> None:
+        for record in self._records_below(scope, name):
+            self._log.update(record, state=State.SKIPPED, reason=reason)
+
+    def _fail(self, scope: Scope, name: str, failure: StepFailedError) -> None:
+        for record in self._records_below(scope, name):
+            if record.state in {State.PENDING, State.RUNNING}:
+                self._log.update(record, state=State.FAILED, error=failure.record, ended=now())
+
+    def _records_below(self, scope: Scope, name: str) -> Iterator[TaskRecord]:
+        path = (*scope.path, name)
+        for planned in self._plan.values():
+            is_leaf = planned.path == scope.path and planned.name == step_name(scope.prefix, name)
+            if is_leaf or planned.path[: len(path)] == path:
+                self._awaiting_tfx.discard(planned.name)
+                yield self._record_of(planned, scope)
+
+    def _record_of(self, planned: PlannedStep, scope: Scope) -> TaskRecord:
+        record = _task_record(planned, scope.indices)
+        return self._log.run.tasks.get(record.name) or self._log.add(record)
+
+    def _on_tick(self) -> None:
+        clocks = list(self._services.running.values())
+        is_long = any(time.monotonic() - clock > _TFX_AFTER_SECONDS for clock in clocks)
+        if is_long and self._awaiting_tfx:
+            self._services.pool.start(TFX)
+
+    @contextlib.contextmanager
+    def _stopping_on_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            # Locks may be held by the very code that was interrupted: do the least, in a thread.
+            threading.Thread(target=self._halt, name="halt").start()
+
+        before: dict[int, Any] = {number: signal.signal(number, stop) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _halt(self) -> None:
+        self._stop.set()
+        self._services.slots.wake()
+        self._services.pool.close()
+
+    def _conclude(self) -> None:
+        run = self._log.run
+        failed = run.failed_tasks
+        error: ErrorRecord | None = None
+        if self._result is None:
+            state = State.INTERRUPTED
+        elif self._result.failure or failed:
+            state = State.FAILED
+            error = failed[0].error if failed else None
+        else:
+            state = State.SUCCEEDED
+        self._log.update_run(
+            "run_ended",
+            state=state,
+            error=error,
+            ended=now(),
+            outputs=_plain(self._result.outputs if self._result else {}),
+            peak_memory_mb=max(run.peak_memory_mb, self._services.memory.total_peak / 1e6),
+        )
+
+
+def _task_record(planned: PlannedStep, indices: tuple[int, ...] = ()) -> TaskRecord:
+    return TaskRecord(
+        name=".".join((planned.name, *map(str, indices))),
+        group=planned.name,
+        component=planned.component,
+        parent="/".join(planned.path),
+        upstream=sorted(planned.upstream),
+    )
+
+
+def _plain(values: kfp.Values) -> dict[str, Any]:
+    convert: Callable[[Any], Any] = lambda value: (  # noqa: E731
+        value.uri
+        if isinstance(value, kfp.Artifact)
+        else [convert(item) for item in value]
+        if isinstance(value, list)
+        else value
+    )
+    return {name: convert(value) for name, value in values.items()}

@@ -1,0 +1,167 @@
+"""A warm process: imports libraries once, then forks one child per step.
+
+Speaks JSON lines: requests on standard input, reports on standard output. It stays
+single-threaded, so that forking is safe, and ends with everything it started as soon as its
+standard input is closed, that is when the runner ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from headrace.pipelines.local import child
+
+_CHUNK = 1 << 16
+
+
+class Zygote:
+    """Forks steps, reaps them and reports."""
+
+    def __init__(self, reports: int) -> None:
+        self._reports = reports
+        self._children: dict[int, str] = {}
+        self._buffer = b""
+        self._inherited: list[int] = []
+
+    def report(self, **fields: Any) -> None:
+        """Writes one report."""
+        os.write(self._reports, json.dumps(fields).encode() + b"\n")
+
+    def serve(self) -> None:
+        """Handles requests until standard input is closed."""
+        wakeup, wakeup_end = os.pipe()
+        os.set_blocking(wakeup, False)
+        os.set_blocking(wakeup_end, False)
+        signal.set_wakeup_fd(wakeup_end, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        with selectors.DefaultSelector() as selector:
+            selector.register(0, selectors.EVENT_READ)
+            selector.register(wakeup, selectors.EVENT_READ)
+            self._inherited = [wakeup, wakeup_end, selector.fileno()]
+            while True:
+                ready = {key.fd for key, _ in selector.select()}
+                if wakeup in ready:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(wakeup, _CHUNK)
+                self._reap()
+                if 0 in ready and not self._receive():
+                    break
+        for pid in self._children:
+            _kill_group(pid)
+
+    def _receive(self) -> bool:
+        data = os.read(0, _CHUNK)
+        self._buffer += data
+        *lines, self._buffer = self._buffer.split(b"\n")
+        for line in lines:
+            request = json.loads(line)
+            if request["op"] == "run":
+                self._fork(request["id"], Path(request["request"]), cold=request["cold"])
+            else:
+                self._kill(request["id"])
+        return bool(data)
+
+    def _fork(self, step: str, request: Path, *, cold: bool) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become_step(request, cold=cold)
+        self._children[pid] = step
+        self.report(event="started", id=step, pid=pid)
+
+    def _become_step(self, path: Path, *, cold: bool) -> None:
+        code = 1
+        try:
+            zygote = os.getppid()
+            child.die_with_parent(signal.SIGKILL)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for descriptor in (*self._inherited, self._reports):
+                os.close(descriptor)
+            request = json.loads(path.read_text(encoding="utf-8"))
+            child.enter(request)
+            if os.getppid() != zygote:
+                return
+            if cold:
+                module = "headrace.pipelines.local.child"
+                os.execv(sys.executable, [sys.executable, "-m", module, str(path)])
+            code = child.run(request)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            child.leave(code)
+
+    def _kill(self, step: str) -> None:
+        for pid, name in self._children.items():
+            if name == step:
+                _kill_group(pid)
+
+    def _reap(self) -> None:
+        while self._children:
+            # The group is killed while its leader is still a zombie: afterwards the number may
+            # belong to somebody else.
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
+                return
+            _kill_group(ended.si_pid)
+            pid, status, usage = os.wait4(ended.si_pid, 0)
+            self.report(
+                event="exited",
+                id=self._children.pop(pid),
+                code=os.waitstatus_to_exitcode(status),
+                cpu_seconds=usage.ru_utime + usage.ru_stime,
+                peak_bytes=usage.ru_maxrss * 1024,
+            )
+
+
+def _kill_group(pid: int) -> None:
+    # A child that has not called setsid yet has no group of its own.
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+            return
+
+
+def preload(modules: list[str]) -> dict[str, str]:
+    """Imports modules; returns those that failed, with the reason."""
+    failed = {}
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            failed[name] = f"{type(error).__name__}: {error}"
+    return failed
+
+
+def main() -> None:
+    """Preloads, says so, and serves."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--preload", default="")
+    modules = [name for name in parser.parse_args().preload.split(",") if name]
+    child.die_with_parent(signal.SIGKILL)
+    reports = os.dup(1)
+    os.dup2(2, 1)
+    started = time.monotonic()
+    failed = preload(modules)
+    gc.collect()
+    gc.freeze()
+    # From here on the end of standard input tells, and the steps' own children are ended too.
+    child.die_with_parent(0)
+    zygote = Zygote(reports)
+    zygote.report(event="ready", seconds=time.monotonic() - started, failed=failed)
+    zygote.serve()
+
+
+if __name__ == "__main__":
+    main()
