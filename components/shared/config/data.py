@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
-from pydantic import Field, model_validator
-
 from headrace.components.shared.config.section import Section
+from pydantic import Field, model_validator
 
 Format = Literal["csv", "parquet", "jsonl", "sql", "delta"]
 
@@ -46,7 +45,8 @@ class Source(Section):
     """One table to ingest."""
 
     path: str | None = Field(
-        None, description="file, glob, folder or package://<package>/<file>; relative to the project"
+        None,
+        description="file, glob, folder or package://<package>/<file>; relative to the project",
     )
     url: str | None = Field(None, description="SQLAlchemy URL, for format sql; ${VAR} is expanded")
     query: str | None = Field(None, description="SELECT statement, for format sql")
@@ -125,6 +125,6 @@ class Leakage(Section):
     """When a single feature is too good to be true."""
 
     max_score: float = Field(
-        0.9, gt=0, le=1, description="AUC (or R², for regression) that one feature alone may reach"
+        0.85, gt=0, le=1, description="AUC (or R², for regression) that one feature alone may reach"
     )
     allow: list[str] = Field(default_factory=list, description="features known to be fair")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
-
 from headrace.components.shared.config.section import Section
+from pydantic import Field, model_validator
 
 
 class Tuning(Section):
@@ -17,7 +16,9 @@ class Tuning(Section):
     epochs: int = Field(3, ge=1, description="epochs per trial")
     folds: int = Field(1, ge=1, description="k of k-fold cross-validation; 1 uses the eval split")
     max_rows: int = Field(100_000, ge=1, description="training rows a trial sees")
-    objective: str | None = Field(None, description="validation metric; val_auc or val_loss if unset")
+    objective: str | None = Field(
+        None, description="validation metric; val_auc or val_loss if unset"
+    )
     seed: int = 17
 
 
@@ -77,6 +78,7 @@ class Serving(Section):
     """Where a blessed model goes."""
 
     destination: str = Field(
-        "models", description="folder or URI that TensorFlow Serving watches; relative to the run home"
+        "models",
+        description="folder or URI that TensorFlow Serving watches; relative to the run home",
     )
     keep_versions: int = Field(5, ge=1, description="older pushed versions are removed")

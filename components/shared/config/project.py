@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import Field
-
 from headrace.components.shared.config.data import Features, Leakage, Source, Split, Validation
 from headrace.components.shared.config.model import (
     Evaluation,
@@ -18,6 +16,7 @@ from headrace.components.shared.config.model import (
 )
 from headrace.components.shared.config.section import Section
 from headrace.components.shared.errors import ConfigError
+from pydantic import Field
 
 FILE = "project.yaml"
 CODE_FILES = ("features.py", "preprocessing.py", "model.py")

@@ -6,9 +6,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from headrace.components.shared.errors import ConfigError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Section(BaseModel):

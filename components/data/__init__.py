@@ -1,0 +1,1 @@
+"""Getting data in: sources to tables, tables to TFX Examples."""

@@ -1,0 +1,1 @@
+"""Reads sources into clean Parquet tables with a provenance record."""

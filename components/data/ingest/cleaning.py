@@ -1,0 +1,151 @@
+"""Cleaning rules: what :class:`Cleaning` says, applied in its order, with exact complaints."""
+
+from __future__ import annotations
+
+import polars as pl
+from headrace.components.shared.config.data import Cleaning, Timestamp
+from headrace.components.shared.errors import ConfigError, DataError
+from headrace.components.shared.text import nearest
+
+_TYPES = {"int": pl.Int64, "float": pl.Float64, "bool": pl.Boolean, "string": pl.String}
+_TIME = pl.Datetime("us", "UTC")
+
+
+def clean(table: pl.DataFrame, rules: Cleaning, *, name: str) -> pl.DataFrame:
+    """Applies ``rules`` to the table of source ``name``.
+
+    Raises:
+        ConfigError: a rule names a column that is not there.
+        DataError: a value does not fit, is missing where required, or a key occurs twice.
+    """
+    _check_columns(table, rules, name)
+    table = table.rename(rules.rename)
+    table = _normalise_texts(table, rules)
+    for column, kind in rules.types.items():
+        table = table.with_columns(_typed(table[column], kind, name))
+    for column, stamp in rules.timestamps.items():
+        table = table.with_columns(_timestamp(table[column], stamp, name))
+    if rules.where:
+        table = _filter(table, rules.where, name)
+    _check_required(table, rules.required, name)
+    table = _deduplicate(table, rules, name)
+    if table.is_empty():
+        raise DataError(
+            f"Source {name!r} has no rows left.",
+            fix="Check the source, and the rule `where` if it has one.",
+        )
+    return table.drop(rules.drop)
+
+
+def _check_columns(table: pl.DataFrame, rules: Cleaning, name: str) -> None:
+    for column in rules.rename:
+        if column not in table.columns:
+            raise _no_column(column, table.columns, f"{name}.clean.rename")
+    renamed = [rules.rename.get(column, column) for column in table.columns]
+    for rule in ("types", "timestamps", "required", "unique", "drop"):
+        for column in getattr(rules, rule):
+            if column not in renamed:
+                raise _no_column(column, renamed, f"{name}.clean.{rule}")
+
+
+def _no_column(column: str, columns: list[str], where: str) -> ConfigError:
+    return ConfigError(
+        f"sources.{where} names column {column!r}, which the source does not have.",
+        fix=f"If the source changed, add a `rename`. {nearest(column, columns)}",
+    )
+
+
+def _normalise_texts(table: pl.DataFrame, rules: Cleaning) -> pl.DataFrame:
+    texts = pl.col(pl.String)
+    if rules.strip:
+        table = table.with_columns(texts.str.strip_chars())
+    return table.with_columns(
+        pl.when(texts.is_in(rules.null_values)).then(None).otherwise(texts).name.keep()
+    )
+
+
+def _typed(column: pl.Series, kind: str, name: str) -> pl.Series:
+    if kind == "bool" and column.dtype == pl.String:
+        lowered = column.str.to_lowercase()
+        truth = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        result = lowered.replace_strict(truth, default=None, return_dtype=pl.Boolean)
+    else:
+        result = column.cast(_TYPES[kind], strict=False)
+    _complain(column, result, f"is not of type {kind}", name)
+    return result
+
+
+def _timestamp(column: pl.Series, rule: Timestamp, name: str) -> pl.Series:
+    if column.dtype == pl.String:
+        result = _parse_texts(column, rule)
+    elif column.dtype.is_integer():
+        result = pl.Series(column.name, pl.from_epoch(column, "s")).dt.replace_time_zone("UTC")
+    else:
+        result = column.cast(pl.Datetime("us"), strict=False) if column.dtype == pl.Date else column
+        if result.dtype.is_temporal() and getattr(result.dtype, "time_zone", None) is None:
+            result = result.dt.replace_time_zone(rule.timezone, ambiguous="earliest")
+    if not result.dtype.is_temporal():
+        raise DataError(
+            f"Column {column.name!r} of source {name!r} is {column.dtype}, not a time.",
+            fix="Give it as text, seconds since 1970, or a timestamp.",
+        )
+    _complain(column, result, f"is not a time in format {rule.format or 'ISO 8601'}", name)
+    return result.dt.convert_time_zone("UTC").cast(_TIME)
+
+
+def _parse_texts(column: pl.Series, rule: Timestamp) -> pl.Series:
+    zoned = column.drop_nulls().head(1).str.contains(r"(Z|[+-]\d\d:?\d\d)$").any()
+    if zoned:
+        target = pl.Datetime("us", "UTC")
+        return column.str.to_datetime(rule.format, time_zone="UTC", strict=False).cast(target)
+    parsed = column.str.to_datetime(rule.format, time_unit="us", strict=False)
+    return parsed.dt.replace_time_zone(rule.timezone, ambiguous="earliest", non_existent="null")
+
+
+def _complain(before: pl.Series, after: pl.Series, problem: str, name: str) -> None:
+    wrong = (before.is_not_null() & after.is_null()).arg_true()
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            f"Source {name!r}, column {before.name!r}, row {row + 1}: {before[row]!r} {problem} "
+            f"({len(wrong):,} of {len(before):,} values).",
+            fix="Correct the source, change the rule, or add the text to `null_values`.",
+        )
+
+
+def _filter(table: pl.DataFrame, condition: str, name: str) -> pl.DataFrame:
+    try:
+        return table.filter(pl.sql_expr(condition))
+    except pl.exceptions.PolarsError as error:
+        raise ConfigError(
+            f"sources.{name}.clean.where: {condition!r} is not a condition on this table: "
+            f"{str(error).partition(chr(10))[0]}",
+            fix=f"Write it in SQL. {nearest(condition.split()[0], table.columns)}",
+        ) from None
+
+
+def _check_required(table: pl.DataFrame, columns: list[str], name: str) -> None:
+    for column in columns:
+        missing = table[column].null_count()
+        if missing:
+            raise DataError(
+                f"Source {name!r}, column {column!r}: {missing:,} of {table.height:,} values are "
+                "missing, and it is required.",
+                fix="Correct the source, or drop such rows with `where`.",
+            )
+
+
+def _deduplicate(table: pl.DataFrame, rules: Cleaning, name: str) -> pl.DataFrame:
+    if not rules.unique:
+        return table
+    if rules.on_duplicate != "error":
+        return table.unique(rules.unique, keep=rules.on_duplicate, maintain_order=True)
+    repeated = table.filter(table.select(rules.unique).is_duplicated())
+    if repeated.height:
+        example = repeated.select(rules.unique).row(0, named=True)
+        raise DataError(
+            f"Source {name!r}: {repeated.height:,} rows share their key "
+            f"{', '.join(rules.unique)}, for example {example}.",
+            fix="Correct the source, or set `on_duplicate: first` or `last`.",
+        )
+    return table

@@ -1,0 +1,1 @@
+"""Finds the newest pushed version to compare with."""

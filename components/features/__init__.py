@@ -1,0 +1,1 @@
+"""Turning tables into the labelled table that a model learns from."""

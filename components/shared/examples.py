@@ -1,0 +1,116 @@
+"""TFX's Examples artifact: ``Split-<name>/data_tfrecord-*.gz`` of serialized tf.Examples, via Arrow.
+
+Encoding and decoding use tfx_bsl's C++ coders, which keep missing values missing (TFX's own
+Parquet and CSV executors do not).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from headrace.components.shared import (
+    files,
+    tensorflow_env,  # noqa: F401
+)
+
+SPLITS = ("train", "eval", "test")
+_BATCH = 8192
+
+
+def split_folder(examples: Path, split: str) -> Path:
+    """The folder of one split inside an Examples artifact."""
+    return examples / f"Split-{split}"
+
+
+def shards(examples: Path, split: str) -> list[str]:
+    """The record files of one split, in order."""
+    return [str(path) for path in sorted(split_folder(examples, split).glob("*.gz"))]
+
+
+def write(table: pa.Table, folder: Path) -> None:
+    """Writes ``table`` as one gzip TFRecord file of tf.Examples; nulls become missing features."""
+    import tensorflow as tf
+    from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+    encoder = RecordBatchToExamplesEncoder()
+    options = tf.io.TFRecordOptions("GZIP", compression_level=1)
+    with files.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        target = str(folder / "data_tfrecord-00000-of-00001.gz")
+        with tf.io.TFRecordWriter(target, options) as writer:
+            for batch in as_lists(table).to_batches(max_chunksize=_BATCH):
+                for example in encoder.encode(batch):
+                    writer.write(example)
+
+
+def serialized(paths: Iterable[str], batch: int = _BATCH) -> Iterator[np.ndarray]:
+    """Serialized tf.Examples as arrays of ``bytes`` objects, at most ``batch`` long."""
+    import tensorflow as tf
+
+    dataset = tf.data.TFRecordDataset(list(paths), compression_type="GZIP").batch(batch)
+    yield from dataset.as_numpy_iterator()
+
+
+def read(paths: Iterable[str], columns: Iterable[str] | None = None) -> pa.Table:
+    """Decodes tf.Examples into a table of scalar columns; missing features become nulls."""
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    decoder = ExamplesToRecordBatchDecoder()
+    wanted = None if columns is None else list(columns)
+    batches = []
+    for examples in serialized(paths):
+        batch = decoder.DecodeBatch(examples)
+        batches.append(
+            batch
+            if wanted is None
+            else batch.select([name for name in wanted if name in batch.schema.names])
+        )
+    table = pa.concat_tables(
+        [pa.Table.from_batches([batch]) for batch in batches], promote_options="default"
+    )
+    return as_scalars(table)
+
+
+def as_lists(table: pa.Table) -> pa.Table:
+    """Scalar columns to the list columns that tfx_bsl takes: a null becomes a null list."""
+    return pa.table({name: _to_list(table[name]) for name in table.column_names})
+
+
+def as_scalars(table: pa.Table) -> pa.Table:
+    """The inverse of :func:`as_lists`; text comes back as strings."""
+    return pa.table({name: _to_scalar(table[name]) for name in table.column_names})
+
+
+def _to_list(column: pa.ChunkedArray) -> pa.Array:
+    values = column.combine_chunks()
+    kind = values.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        values = values.cast(pa.int64())
+    elif pa.types.is_floating(kind):
+        values = values.cast(pa.float32())
+    elif pa.types.is_timestamp(kind):
+        values = values.cast(pa.timestamp("us", kind.tz)).cast(pa.int64())
+    else:
+        values = values.cast(pa.string()).cast(pa.binary())
+    valid = np.asarray(values.is_valid())
+    offsets = np.concatenate([[0], np.cumsum(valid)]).astype(np.int64)
+    mask = np.concatenate([~valid, [False]])
+    return pa.LargeListArray.from_arrays(pa.array(offsets, mask=mask), values.drop_null())
+
+
+def _to_scalar(column: pa.ChunkedArray) -> pa.Array:
+    lists = column.combine_chunks()
+    if isinstance(lists, pa.ChunkedArray):
+        lists = pa.concat_arrays(lists.chunks)
+    if pa.types.is_null(lists.type):
+        return pa.nulls(len(lists), pa.string())
+    lengths = np.asarray(lists.value_lengths().fill_null(0))
+    values = lists.flatten()
+    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+        values = values.cast(pa.string())
+    present = lengths > 0
+    indices = np.cumsum(lengths) - lengths
+    return values.take(pa.array(indices, mask=~present))

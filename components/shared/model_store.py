@@ -1,0 +1,134 @@
+"""Pushed models: ``<destination>/<model>/<version>/`` as TensorFlow Serving reads them.
+
+Each version holds, besides the SavedModel, ``assets.extra/headrace/`` with the manifest, the
+schema and the statistics of its training data. The destination is a folder or any URI that
+fsspec opens.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from headrace.components.shared import files
+from headrace.components.shared.errors import ConfigError, StorageError
+
+EXTRA = "assets.extra/headrace"
+MANIFEST = f"{EXTRA}/manifest.json"
+
+
+class ModelStore:
+    """The versions of one model.
+
+    Args:
+        destination: Folder or URI above the model's own folder.
+        model: Model name, as TensorFlow Serving knows it.
+    """
+
+    def __init__(self, destination: str, model: str) -> None:
+        self.uri = f"{destination.rstrip('/')}/{model}"
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(self.uri)
+        except (ImportError, ValueError) as error:
+            raise ConfigError(
+                f"serving.destination {destination!r} cannot be opened: {error}",
+                fix="Use a folder, or install fsspec's driver for that protocol.",
+            ) from None
+
+    def versions(self) -> list[int]:
+        """The pushed versions, newest first."""
+        if not self._fs.isdir(self._root):
+            return []
+        names = (Path(entry).name for entry in self._fs.ls(self._root, detail=False))
+        return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+
+    def path(self, version: int) -> str:
+        """The place of one version."""
+        return f"{self._root}/{version}"
+
+    def manifest(self, version: int) -> dict[str, Any]:
+        """What was recorded at the push; empty for a version that something else put there."""
+        place = f"{self.path(version)}/{MANIFEST}"
+        if not self._fs.isfile(place):
+            return {}
+        return json.loads(self._fs.cat_file(place))  # type: ignore[no-any-return]
+
+    def fetch(self, version: int, target: Path, part: str = "") -> None:
+        """Copies a version, or one part of it, to a local folder."""
+        source = f"{self.path(version)}/{part}".rstrip("/")
+        target.mkdir(parents=True, exist_ok=True)
+        self._fs.get(source + "/", str(target) + "/", recursive=True)
+
+    def push(self, saved_model: Path, extras: Mapping[str, Path], manifest: dict[str, Any]) -> int:
+        """Publishes a SavedModel as the next version; it appears whole or not at all.
+
+        Args:
+            saved_model: Folder of the SavedModel.
+            extras: Name under ``assets.extra/headrace`` to a local file or folder.
+            manifest: What to record; version and time are added.
+
+        Returns:
+            The new version.
+
+        Raises:
+            StorageError: the destination cannot be written.
+        """
+        version = max(self.versions(), default=0) + 1
+        stamp = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        record = {**manifest, "version": version, "pushed_at": stamp}
+        with tempfile.TemporaryDirectory(prefix="headrace-push-") as scratch:
+            staged = Path(scratch) / str(version)
+            shutil.copytree(saved_model, staged)
+            for name, source in extras.items():
+                place = staged / EXTRA / name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                copy = shutil.copytree if source.is_dir() else shutil.copy2
+                copy(source, place)
+            files.write_json(staged / MANIFEST, record)
+            with files.writing(self.uri):
+                self._publish(staged, version)
+        return version
+
+    def prune(self, keep: int) -> list[int]:
+        """Removes all but the newest ``keep`` versions, and returns what it removed."""
+        old = self.versions()[keep:]
+        for version in old:
+            self._fs.rm(self.path(version), recursive=True)
+        return old
+
+    def _publish(self, staged: Path, version: int) -> None:
+        # TensorFlow Serving ignores names that are not numbers, so the copy is not seen until
+        # the rename. Object stores have no rename: there the graph, without which a version
+        # does not load, comes last.
+        hidden = f"{self._root}/.push-{version}-{dt.datetime.now().timestamp():.0f}"
+        local = "file" in _protocols(self._fs)
+        if local:
+            self._fs.makedirs(self._root, exist_ok=True)
+            try:
+                shutil.copytree(staged, hidden)
+                Path(hidden).rename(self.path(version))
+            except OSError as error:
+                shutil.rmtree(hidden, ignore_errors=True)
+                if Path(self.path(version)).exists():
+                    raise StorageError(
+                        f"Version {version} of {self.uri} appeared while this push was under way.",
+                        fix="Run again: the next number will be taken.",
+                    ) from error
+                raise
+            return
+        graph = staged / "saved_model.pb"
+        rest = [p for p in sorted(staged.rglob("*")) if p.is_file() and p != graph]
+        for file in [*rest, graph]:
+            target = f"{self.path(version)}/{file.relative_to(staged).as_posix()}"
+            self._fs.put_file(str(file), target)
+
+
+def _protocols(filesystem: Any) -> tuple[str, ...]:
+    protocol = filesystem.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)

@@ -1,0 +1,16 @@
+"""Small helpers for messages."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """A hint ``Did you mean 'x'?`` or, with no close candidate, the list of candidates."""
+    options = sorted(candidates)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    shown = ", ".join(options[:20]) + (", …" if len(options) > 20 else "")
+    return f"There are: {shown}." if options else "There are none."

@@ -1,0 +1,1 @@
+"""Learning: feature transforms, hyperparameters, the model."""

@@ -1,0 +1,1 @@
+"""Fits the Keras model and exports it with its preprocessing inside."""

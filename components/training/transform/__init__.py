@@ -1,0 +1,1 @@
+"""tf.Transform: the same feature code in training and in serving."""

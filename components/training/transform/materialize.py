@@ -1,0 +1,96 @@
+"""Transformed examples, written and read by way of Arrow.
+
+TFX's own materialisation runs row by row in Beam; applying the saved graph to batches and encoding
+with tfx_bsl writes the same artifact in a tenth of the time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from headrace.components.shared import examples, files
+
+FILE = "transformed_examples-00000-of-00001.gz"
+
+
+def materialize(source: Path, graph: Path, target: Path) -> dict[str, int]:
+    """Applies the transform graph to every split.
+
+    Args:
+        source: Examples artifact.
+        graph: TransformGraph artifact.
+        target: Examples artifact to write.
+
+    Returns:
+        Name of each transformed feature to its number of values per row.
+    """
+    import tensorflow as tf
+    import tensorflow_transform as tft
+
+    output = tft.TFTransformOutput(str(graph))
+    spec = output.raw_feature_spec()
+    layer = output.transform_features_layer()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def apply(serialized: Any) -> Any:
+        return layer(tf.io.parse_example(serialized, spec))
+
+    widths: dict[str, int] = {}
+    for split in examples.SPLITS:
+        batches = (
+            {name: value.numpy() for name, value in apply(tf.constant(records)).items()}
+            for records in examples.serialized(examples.shards(source, split))
+        )
+        widths = _write(batches, examples.split_folder(target, split))
+    return widths
+
+
+def read_arrays(source: Path, split: str) -> dict[str, np.ndarray]:
+    """The transformed features of one split.
+
+    Returns:
+        Feature name to an array of shape ``[rows]``, or ``[rows, n]`` for a vector.
+    """
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    decoder = ExamplesToRecordBatchDecoder()
+    parts: dict[str, list[np.ndarray]] = {}
+    for records in examples.serialized(examples.shards(source, split)):
+        batch = decoder.DecodeBatch(records)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            values = column.flatten().to_numpy(zero_copy_only=False)
+            width = len(values) // len(column)
+            shaped = values.reshape(len(column), width) if width > 1 else values
+            parts.setdefault(name, []).append(shaped)
+    return {name: np.concatenate(chunks) for name, chunks in parts.items()}
+
+
+def _write(batches: Any, folder: Path) -> dict[str, int]:
+    import tensorflow as tf
+    from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+    encoder = RecordBatchToExamplesEncoder()
+    options = tf.io.TFRecordOptions("GZIP", compression_level=1)
+    widths: dict[str, int] = {}
+    with files.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tf.io.TFRecordWriter(str(folder / FILE), options) as writer:
+            for batch in batches:
+                widths = {name: int(np.prod(array.shape[1:])) for name, array in batch.items()}
+                columns = {name: _as_lists(array) for name, array in sorted(batch.items())}
+                for example in encoder.encode(pa.RecordBatch.from_pydict(columns)):
+                    writer.write(example)
+    return widths
+
+
+def _as_lists(array: np.ndarray) -> pa.Array:
+    rows = len(array)
+    width = int(np.prod(array.shape[1:]))
+    kind = np.float32 if np.issubdtype(array.dtype, np.floating) else np.int64
+    values = array.reshape(-1)
+    flat = pa.array(values.astype(kind)) if array.dtype != object else pa.array(values)
+    offsets = pa.array(np.arange(0, rows * width + 1, width, dtype=np.int64))
+    return pa.LargeListArray.from_arrays(offsets, flat)

@@ -1,0 +1,1 @@
+"""KerasTuner search over the hyperparameters of model.py."""

@@ -1,0 +1,1 @@
+"""Checks on the data before a model learns from it."""

@@ -1,0 +1,1 @@
+"""Stops the run when a check on the data said no."""

@@ -1,0 +1,1 @@
+"""Anomalies, drift and skew that block."""

@@ -1,0 +1,1 @@
+"""Features too good to be true, or known too late."""

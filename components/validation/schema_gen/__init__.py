@@ -1,0 +1,1 @@
+"""The schema: inferred by TFX, or curated."""

@@ -1,0 +1,1 @@
+"""TFDV statistics per split."""
