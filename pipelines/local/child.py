@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from headrace.components.shared.errors import HeadraceError
+from headrace.components.shared.errors import HeadraceError, StepError
 
 _PR_SET_PDEATHSIG = 1
 MODULE_NAME = "ephemeral_component"
@@ -105,21 +105,24 @@ def _execute(argv: list[str], error_file: Path) -> int:
         argv[0] = sys.executable
     try:
         os.execvp(argv[0], argv)
-    except (OSError, IndexError) as error:
-        print(error, file=sys.stderr)
-        _report(error, error_file)
+    except OSError as error:
+        reason = StepError(
+            f"The command `{argv[0]}` cannot be run: {error.strerror}.",
+            fix="Install it on this machine: a local run does not use the step's image.",
+        )
+        print(reason, file=sys.stderr)
+        _report(reason, error_file)
         return 127
 
 
 def _report(error: BaseException, target: Path) -> None:
-    is_ours = isinstance(error, HeadraceError)
     lines = str(error).strip().splitlines()
     report = {
         "type": type(error).__name__,
         "bases": [base.__name__ for base in type(error).__mro__],
         "message": error.message if isinstance(error, HeadraceError) else "".join(lines[:1]),
         "fix": error.fix if isinstance(error, HeadraceError) else "",
-        "is_ours": is_ours,
+        "is_ours": isinstance(error, HeadraceError),
     }
     partial = target.with_suffix(".partial")
     partial.write_text(json.dumps(report), encoding="utf-8")

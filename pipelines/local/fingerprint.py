@@ -60,19 +60,27 @@ def metadata_for_key(metadata: dict[str, Any], steps: Path) -> Any:
     return json.loads(pattern.sub("", json.dumps(metadata, sort_keys=True, default=str)))
 
 
-def code_digest(source: str | None) -> str:
-    """Content of the package's own code that a component function imports, directly or not."""
-    modules = _imports(source) if source else set()
-    if not modules:
-        return ""
-    folders: set[Path] = set()
-    waiting = [_folder(module) for module in {_SHARED, *modules}]
-    while waiting:
-        folder = waiting.pop()
-        if folder is not None and folder not in folders:
-            folders.add(folder)
-            waiting += [_folder(module) for module in _folder_imports(folder)]
-    return digest_json(sorted(_folder_digest(folder) for folder in folders))
+class CodeDigests:
+    """Digests of the package's own code; files are read once, so make a new one for each run."""
+
+    def __init__(self) -> None:
+        self._folder_of = cache(_folder_of)
+        self._imports_of = cache(_imports_of)
+        self._digest_of = cache(_digest_of)
+
+    def of(self, source: str | None) -> str:
+        """Content of the code that a component function imports, directly or not."""
+        modules = _imports(source) if source else set()
+        if not modules:
+            return ""
+        folders: set[Path] = set()
+        waiting = [self._folder_of(module) for module in {_SHARED, *modules}]
+        while waiting:
+            folder = waiting.pop()
+            if folder is not None and folder not in folders:
+                folders.add(folder)
+                waiting += [self._folder_of(module) for module in self._imports_of(folder)]
+        return digest_json(sorted(self._digest_of(folder) for folder in folders))
 
 
 def library_versions(*, tfx: bool) -> dict[str, str]:
@@ -107,8 +115,7 @@ def _imports(source: str) -> set[str]:
     return {name for name in found if name.startswith(f"{PACKAGE}.")}
 
 
-@cache
-def _folder(module: str) -> Path | None:
+def _folder_of(module: str) -> Path | None:
     """The folder of a module's file; none for what is no module, or a mere namespace."""
     try:
         spec = importlib.util.find_spec(module)
@@ -121,14 +128,12 @@ def _folder(module: str) -> Path | None:
     return folder if has_code else None
 
 
-@cache
-def _folder_imports(folder: Path) -> frozenset[str]:
+def _imports_of(folder: Path) -> frozenset[str]:
     sources = (file.read_text(encoding="utf-8") for file in folder.rglob("*.py"))
     return frozenset(name for source in sources for name in _imports(source))
 
 
-@cache
-def _folder_digest(folder: Path) -> str:
+def _digest_of(folder: Path) -> str:
     return digest_json([(name, digest_path(file)) for name, file in _code_files(folder)])
 
 

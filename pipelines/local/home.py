@@ -24,8 +24,10 @@ _ID_LENGTH = len("20260101-000000-abcdef")
 
 
 def new_run_id() -> str:
-    """A run id that sorts by time."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    """A run id that sorts by time: the last part starts with the fraction of the second."""
+    moment = datetime.now(UTC)
+    fraction = moment.microsecond * 0x10000 // 1_000_000
+    return f"{moment:%Y%m%d-%H%M%S}-{fraction:04x}{secrets.token_hex(1)}"
 
 
 class Home:

@@ -35,8 +35,15 @@ PARAMETER_TYPE: Any = pb.ParameterType
 
 
 def parse_pipeline_spec(document: Mapping[str, Any]) -> Any:
-    """The PipelineSpec message of a parsed YAML document."""
-    return json_format.ParseDict(document, pb.PipelineSpec())
+    """The PipelineSpec message of a parsed YAML document.
+
+    Raises:
+        ValueError: The document is no PipelineSpec.
+    """
+    try:
+        return json_format.ParseDict(document, pb.PipelineSpec())
+    except json_format.ParseError as error:
+        raise ValueError(str(error)) from error
 
 
 def executor_specs(spec: Any) -> dict[str, Any]:
@@ -82,14 +89,20 @@ def executor_input(component: Any, arguments: Values, root: Path) -> Any:
 
 
 def executor_input_dict(message: Any, component: Any) -> dict[str, Any]:
-    """The ExecutorInput as the step gets it: typed numbers, whole numbers in lists as ints."""
+    """The ExecutorInput as the step gets it, with numbers as KFP's backend writes them.
+
+    Protobuf knows no ints: 5 is 5.0 also inside lists and texts, unless turned back here.
+    """
     data: dict[str, Any] = executor_input_utils.executor_input_to_dict(
         executor_input=message, component_spec=component
     )
     values = data.get("inputs", {}).get("parameterValues", {})
+    declared = component.input_definitions.parameters
     for name, value in values.items():
-        if isinstance(value, list | dict):
-            values[name] = _whole_numbers(value)
+        is_double = (
+            name in declared and declared[name].parameter_type == PARAMETER_TYPE.NUMBER_DOUBLE
+        )
+        values[name] = value if is_double else _whole_numbers(value)
     return data
 
 

@@ -136,7 +136,7 @@ def load(path: Path) -> Pipeline:
             raise ValueError("it has no `root`")
         spec = kfp.parse_pipeline_spec(document)
         return Pipeline(spec, kfp.executor_specs(spec))
-    except (yaml.YAMLError, ValueError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(
             f"{path} is not a compiled pipeline: {str(error).splitlines()[0]}.",
             fix="Give the YAML file that kfp.compiler.Compiler().compile() wrote.",

@@ -11,7 +11,7 @@ from typing import Any
 
 from headrace.pipelines.local import kfp_internals as kfp
 from headrace.pipelines.local.failures import Files, StepFailedError, check, step_error
-from headrace.pipelines.local.fingerprint import code_digest, digest_json, library_versions
+from headrace.pipelines.local.fingerprint import CodeDigests, digest_json, library_versions
 from headrace.pipelines.local.home import Home
 from headrace.pipelines.local.memory import MemoryWatch
 from headrace.pipelines.local.records import Outputs, RunLog, State, TaskRecord, now
@@ -55,6 +55,7 @@ class Services:
     slots: Slots
     memory: MemoryWatch
     stop: threading.Event
+    code: CodeDigests = field(default_factory=CodeDigests)
     running: dict[str, float] = field(default_factory=dict)
 
 
@@ -104,7 +105,7 @@ class StepRunner:
             "command": executor.command,
             "env": executor.env,
             "inputs": self._services.store.describe_inputs(inputs),
-            "code": code_digest(executor.source),
+            "code": self._services.code.of(executor.source),
             "libraries": library_versions(tfx=kind_of(executor.image) == TFX),
         }
         is_cacheable = self._run.cache and leaf.task.caching_options.enable_cache
