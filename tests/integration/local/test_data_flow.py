@@ -43,9 +43,7 @@ def folder(model: Output[Model]):
 def list_folder(model: Input[Model]) -> str:
     import os
 
-    return (
-        " ".join(sorted(os.listdir(model.path))) + " " + str(model.metadata["where"] == model.path)
-    )
+    return f"{os.listdir(model.path)} {model.metadata['where'] == model.path}"
 
 
 @lightweight
