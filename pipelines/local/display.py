@@ -160,7 +160,7 @@ def summary(run: RunRecord) -> Table:
     table.add_column("output", overflow="ellipsis", no_wrap=True, ratio=1)
     if has_gates:
         table.add_column("verdict", overflow="ellipsis", no_wrap=True, ratio=1)
-    for task in run.tasks.values():
+    for task in run.ordered:
         mark, style = MARKS[task.state]
         row = [Text(mark, style=style), Text(task.name, style=style), _time(task)]
         row += [Text(memory(task.peak_memory_mb)), Text(_outputs(task), style="dim")]

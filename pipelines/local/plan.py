@@ -186,7 +186,7 @@ def _in_order(tasks: Mapping[str, Any]) -> list[str]:
             visit(dependency)
         ordered[name] = None
 
-    for name in tasks:
+    for name in sorted(tasks):
         visit(name)
     return list(ordered)
 

@@ -129,6 +129,14 @@ class RunRecord(BaseModel):
         return ((self.ended or now()) - self.started).total_seconds()
 
     @property
+    def ordered(self) -> list[TaskRecord]:
+        """The steps in the order in which they started; those that did not run come last."""
+        return sorted(
+            self.tasks.values(),
+            key=lambda task: task.started.timestamp() if task.started else float("inf"),
+        )
+
+    @property
     def failed_tasks(self) -> list[TaskRecord]:
         """The steps that failed themselves, not those skipped because of them."""
         return [task for task in self.tasks.values() if task.state is State.FAILED]

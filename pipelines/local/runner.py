@@ -14,6 +14,7 @@ from typing import Any
 
 from headrace.components.shared.errors import ConfigError
 from headrace.pipelines.local import kfp_internals as kfp
+from headrace.pipelines.local import report
 from headrace.pipelines.local.dag import DagResult, DagRunner, Hooks, Scope
 from headrace.pipelines.local.failures import StepFailedError
 from headrace.pipelines.local.fingerprint import package_version
@@ -277,6 +278,7 @@ class _Run:
             outputs=_plain(self._result.outputs if self._result else {}),
             peak_memory_mb=max(run.peak_memory_mb, self._services.memory.total_peak / 1e6),
         )
+        report.write(run)
 
 
 def _task_record(planned: PlannedStep, indices: tuple[int, ...] = ()) -> TaskRecord:
