@@ -91,6 +91,7 @@ def _parse_csv(content: Content, source: Source) -> pl.DataFrame:
     table = pl.read_csv(
         io.BytesIO(content.data),
         separator=source.delimiter,
+        skip_lines=source.skip_lines,
         null_values=clean.null_values,
         infer_schema_length=None,
         schema_overrides=dict.fromkeys(as_text, pl.String),

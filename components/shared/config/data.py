@@ -52,6 +52,7 @@ class Source(Section):
     query: str | None = Field(None, description="SELECT statement, for format sql")
     format: Format = "csv"
     delimiter: str = Field(",", min_length=1, max_length=1)
+    skip_lines: int = Field(0, ge=0, description="format csv: lines before the header")
     clean: Cleaning = Field(default_factory=Cleaning)
 
     @model_validator(mode="after")

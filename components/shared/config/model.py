@@ -54,15 +54,15 @@ class Evaluation(Section):
     )
     thresholds: dict[str, Bound] = Field(default_factory=dict, description="metric: limits")
     confidence: float = Field(0.95, gt=0, lt=1)
-    resamples: int = Field(1000, ge=100, description="bootstrap resamples for the intervals")
+    resamples: int = Field(500, ge=100, description="bootstrap resamples for the intervals")
     min_slice_rows: int = Field(100, ge=1, description="smaller slices are shown but never gate")
 
 
 class Promotion(Section):
     """When a challenger replaces the champion."""
 
-    metric: str | None = Field(None, description="auc, or rmse for regression, when unset")
-    rule: Literal["better", "not_worse"] = "not_worse"
+    metric: str | None = Field(None, description="auc, or root_mean_squared_error, when unset")
+    rule: Literal["better", "not_worse"] = "better"
     margin: float = Field(0.0, ge=0, description="not_worse: how much worse is still accepted")
     confidence: float = Field(0.95, gt=0, lt=1)
     resamples: int = Field(2000, ge=100)

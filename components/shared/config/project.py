@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from headrace.components.shared.config.data import Features, Leakage, Source, Split, Validation
@@ -51,8 +52,12 @@ class Project(Section):
     serving: Serving = Serving()
 
 
-def load(folder: Path) -> Project:
+def load(folder: Path, overrides: Sequence[str] = ()) -> Project:
     """Reads ``folder/project.yaml``.
+
+    Args:
+        folder: The project.
+        overrides: ``section.key=value`` texts that win over the file; values are YAML.
 
     Raises:
         ConfigError: the folder or file is missing, is not YAML, or a key or value is wrong.
@@ -72,7 +77,27 @@ def load(folder: Path) -> Project:
             f"{path} must hold keys and values, got {type(values).__name__}.",
             fix="Start from `headrace init <folder>`.",
         )
+    for override in overrides:
+        _set(values, override)
     return Project.parse(values, where=str(path))
+
+
+def _set(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(
+            f"--set {override!r} is not KEY=VALUE.", fix="For example: --set training.epochs=3"
+        )
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(
+                f"--set {override!r}: {section!r} is a value, not a section.",
+                fix="`docs/project.md` lists every key.",
+            )
+        values = inner
+    values[last] = yaml.safe_load(text)
 
 
 def read_code(folder: Path) -> dict[str, str]:

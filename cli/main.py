@@ -1,0 +1,57 @@
+"""The ``headrace`` command.
+
+Modules that take long to import are imported inside the commands that need them, so that
+``headrace --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from headrace import __version__
+from headrace.cli import compile as compile_command
+from headrace.cli import init, run, runs
+from headrace.components.shared.errors import HeadraceError
+
+app = typer.Typer(
+    name="headrace",
+    help="Train, gate and push models through compiled Kubeflow pipelines, here or on a cluster.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("init")(init.init)
+app.command("run")(run.run)
+app.command("compile")(compile_command.compile_pipelines)
+app.add_typer(runs.app, name="runs")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"headrace {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+def main() -> None:
+    """Entry point: errors meant for people are shown without a traceback."""
+    try:
+        app()
+    except HeadraceError as error:
+        from rich.console import Console
+        from rich.text import Text
+
+        console = Console(stderr=True)
+        console.print(Text.assemble(("✘ ", "bold red"), error.message), soft_wrap=True)
+        console.print(Text(f"  {error.fix}"), soft_wrap=True)
+        sys.exit(1)

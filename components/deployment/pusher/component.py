@@ -1,0 +1,54 @@
+"""Interface of ``pusher``."""
+
+from typing import NamedTuple
+
+from headrace.components.shared.interface import CORE_IMAGE, component
+from kfp import dsl
+
+
+@component(CORE_IMAGE)
+def pusher(
+    model: dsl.Input[dsl.Model],
+    schema: dsl.Input[dsl.Artifact],
+    statistics: dsl.Input[dsl.Artifact],
+    name: str,
+    data_version: str,
+    destination: str,
+    serving: dict,
+    pushed_model: dsl.Output[dsl.Model],
+) -> NamedTuple("Outputs", [("version", int), ("verdict", str)]):
+    """Publishes the SavedModel as the next version, where TensorFlow Serving looks.
+
+    The version appears whole or not at all. A model that is live already is not pushed again.
+
+    Args:
+        model: SavedModel, blessed by every gate.
+        schema: TFX Schema, recorded with the version.
+        statistics: TFX ExampleStatistics, recorded with the version for drift checks.
+        name: Model name.
+        data_version: Recorded in the manifest.
+        destination: Folder or URI of pushed models.
+        serving: The section `serving` of project.yaml.
+        pushed_model: Its URI is the pushed version.
+
+    Returns:
+        version: The version that is live.
+        verdict: One line for people.
+    """
+    from pathlib import Path
+
+    from headrace.components.deployment.pusher import pusher as work
+    from headrace.components.shared import files
+
+    result = work.run(
+        model=Path(model.path),
+        schema=Path(schema.path),
+        statistics=Path(statistics.path),
+        name=name,
+        record={"data_version": data_version, "features": model.metadata.get("features", [])},
+        destination=destination,
+        serving=serving,
+    )
+    files.write_json(Path(pushed_model.path), {"version": result.version, "path": result.path})
+    pushed_model.metadata.update(version=result.version, external_path=result.path)
+    return (result.version, result.verdict)

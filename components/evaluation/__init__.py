@@ -1,0 +1,1 @@
+"""Is the model good enough, and better than the one that is live?"""

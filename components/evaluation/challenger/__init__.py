@@ -1,0 +1,1 @@
+"""Paired bootstrap against the champion."""

@@ -1,0 +1,1 @@
+"""TFMA metrics by slice, with intervals and thresholds."""

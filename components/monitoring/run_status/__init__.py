@@ -1,0 +1,1 @@
+"""Reports how a run ended, whatever happened."""

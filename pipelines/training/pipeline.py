@@ -1,0 +1,192 @@
+"""The training pipeline: sources in, a blessed and pushed model out, for any project.
+
+Every parameter is a section of ``project.yaml`` or the source text of a project file, so a step's
+cache key holds exactly what the step depends on: touching ``model.py`` trains again, and nothing
+before it runs.
+"""
+
+from kfp import dsl
+
+from headrace.components.data.example_gen.component import example_gen
+from headrace.components.data.ingest.component import ingest
+from headrace.components.deployment.infra_validator.component import infra_validator
+from headrace.components.deployment.pusher.component import pusher
+from headrace.components.deployment.resolver.component import resolver
+from headrace.components.evaluation.challenger.component import challenger
+from headrace.components.evaluation.evaluator.component import evaluator
+from headrace.components.features.feature_builder.component import feature_builder
+from headrace.components.monitoring.run_status.component import run_status
+from headrace.components.training.trainer.component import trainer
+from headrace.components.training.transform.component import transform
+from headrace.components.training.tuner.component import tuner
+from headrace.components.validation.data_gate.component import data_gate
+from headrace.components.validation.example_validator.component import example_validator
+from headrace.components.validation.leakage_check.component import leakage_check
+from headrace.components.validation.schema_gen.component import schema_gen
+from headrace.components.validation.statistics_gen.component import statistics_gen
+
+#: Memory that a step may use, as Kubernetes writes it. The runner for this machine plans with it.
+MEMORY = {
+    "small": ("1G", "4G"),
+    "data": ("2G", "8G"),
+    "training": ("3G", "16G"),
+}
+
+
+def _sized(task: dsl.PipelineTask, size: str) -> dsl.PipelineTask:
+    request, limit = MEMORY[size]
+    return task.set_memory_request(request).set_memory_limit(limit)
+
+
+def _resolve(candidate, kind: str, destination, model) -> dsl.PipelineTask:  # noqa: ANN001
+    task = resolver(candidate=candidate, kind=kind, destination=destination, model=model)
+    return _sized(task, "small").set_caching_options(False)
+
+
+@dsl.pipeline(name="training", description="Sources to a blessed, pushed model.")
+def training_pipeline(
+    project: str,
+    sources: dict,
+    data_version: str,
+    label: dict,
+    features: dict,
+    split: dict,
+    curated_schema: str,
+    validation: dict,
+    leakage: dict,
+    tuning: dict,
+    training: dict,
+    evaluation: dict,
+    promotion: dict,
+    serving_destination: str,
+    serving: dict,
+    features_code: dict,
+    preprocessing_code: dict,
+    model_code: dict,
+    beam_args: list = [],  # noqa: B006  KFP reads the default, nothing mutates it
+):
+    """Trains, gates and pushes.
+
+    Args:
+        project: Name of the project and of the served model.
+        sources: Source name to its definition.
+        data_version: Any text that changes when the sources change.
+        label: Column and task.
+        features: What the model may see, and when it is known.
+        split: How rows go to train, eval and test.
+        curated_schema: Text-format schema; empty to infer one.
+        validation: Drift, skew and missing-value limits.
+        leakage: When a feature is too good to be true.
+        tuning: Hyperparameter search.
+        training: How the model is fitted.
+        evaluation: Slices and thresholds.
+        promotion: When a challenger replaces the champion.
+        serving_destination: Folder or URI of pushed models.
+        serving: The section `serving` of project.yaml.
+        features_code: Files for `feature_builder`: features.py, or nothing.
+        preprocessing_code: Files for `transform`: preprocessing.py.
+        model_code: Files for `tuner` and `trainer`: model.py.
+        beam_args: Beam options of `transform`; empty for the step's own process.
+    """
+    last = _sized(run_status(project=project), "small").set_caching_options(False)
+    with dsl.ExitHandler(last, name="train"):
+        ingested = _sized(ingest(sources=sources, data_version=data_version), "data")
+        ingested.set_retry(num_retries=2)
+        built = _sized(
+            feature_builder(
+                tables=ingested.outputs["tables"],
+                code=features_code,
+                label=label,
+                features=features,
+            ),
+            "data",
+        )
+        table = built.outputs["table"]
+        leaks = _sized(
+            leakage_check(table=table, label=label, features=features, rules=leakage), "data"
+        )
+        examples = _sized(
+            example_gen(table=table, label=label, features=features, split=split), "data"
+        ).outputs["examples"]
+        statistics = _sized(statistics_gen(examples=examples), "data").outputs["statistics"]
+        schema = _sized(schema_gen(statistics=statistics, curated=curated_schema), "data").outputs[
+            "schema"
+        ]
+        baseline = _resolve(statistics, "statistics", serving_destination, project)
+        validated = _sized(
+            example_validator(
+                statistics=statistics,
+                schema=schema,
+                baseline=baseline.outputs["resolved"],
+                rules=validation,
+            ),
+            "data",
+        )
+        gate = _sized(
+            data_gate(
+                validation_blessed=validated.outputs["blessed"],
+                validation_verdict=validated.outputs["verdict"],
+                leakage_blessed=leaks.outputs["blessed"],
+                leakage_verdict=leaks.outputs["verdict"],
+            ),
+            "small",
+        )
+        transformed = _sized(
+            transform(
+                examples=examples,
+                schema=schema,
+                code=preprocessing_code,
+                features=features,
+                beam_args=beam_args,
+            ),
+            "training",
+        )
+        learning = {
+            "transformed_examples": transformed.outputs["transformed_examples"],
+            "transform_graph": transformed.outputs["transform_graph"],
+            "code": model_code,
+            "label": label,
+            "training": training,
+        }
+        tuned = _sized(tuner(tuning=tuning, **learning), "training").after(gate)
+        model = _sized(
+            trainer(hyperparameters=tuned.outputs["hyperparameters"], **learning), "training"
+        ).outputs["model"]
+        champion = _resolve(model, "model", serving_destination, project)
+        evaluated = _sized(
+            evaluator(
+                examples=examples,
+                model=model,
+                champion=champion.outputs["resolved"],
+                label=label,
+                evaluation=evaluation,
+            ),
+            "training",
+        )
+        compared = _sized(
+            challenger(
+                predictions=evaluated.outputs["predictions"],
+                champion_version=champion.outputs["Output"],
+                label=label,
+                promotion=promotion,
+            ),
+            "data",
+        )
+        loaded = _sized(infra_validator(model=model, examples=examples), "training")
+        with (
+            dsl.If(evaluated.outputs["blessed"] == True, name="evaluation-blessed"),  # noqa: E712
+            dsl.If(compared.outputs["blessed"] == True, name="challenger-blessed"),  # noqa: E712
+            dsl.If(loaded.outputs["blessed"] == True, name="infra-blessed"),  # noqa: E712
+        ):
+            _sized(
+                pusher(
+                    model=model,
+                    schema=schema,
+                    statistics=statistics,
+                    name=project,
+                    data_version=data_version,
+                    destination=serving_destination,
+                    serving=serving,
+                ),
+                "small",
+            ).set_retry(num_retries=2)
