@@ -337,6 +337,6 @@ def _collected(values: list[Any]) -> list[Any]:
     """Outputs of a loop's iterations in order; artifacts of inner loops become one flat list."""
     flat: list[Any] = []
     for value in values:
-        is_artifacts = isinstance(value, list) and value and isinstance(value[0], kfp.Artifact)
+        is_artifacts = isinstance(value, list) and value and kfp.is_artifact(value[0])
         flat.extend(value if is_artifacts else [value])
     return flat

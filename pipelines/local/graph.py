@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from headrace.pipelines.local.records import RunRecord, State, TaskRecord
 
 WIDTH, HEIGHT = 172, 46
+#: Room for an edge that passes through a row.
+_PASSAGE = 10
 _GAP_X, _GAP_Y = 22, 40
+_PASS = ">"
 _SWEEPS = 6
 #: When iterations of a loop differ, the most telling state stands for all.
 _PRECEDENCE = (
@@ -63,12 +66,11 @@ def layout(run: RunRecord) -> Graph:
     rows = _ordered(_rows(rank, chains), chains)
     place = _places(rows)
     nodes = [_node(name, groups[name], place[name]) for name in groups]
-    edges = [_curve([place[name] for name in chain]) for chain in chains]
-    widest = max((len(row) for row in rows), default=1)
+    edges = [_curve([(*place[name], _width(name)) for name in chain]) for chain in chains]
     return Graph(
         nodes,
         edges,
-        width=widest * (WIDTH + _GAP_X) + _GAP_X,
+        width=max(map(_row_width, rows), default=0) + _GAP_X,
         height=len(rows) * (HEIGHT + _GAP_Y) + _GAP_Y / 2,
     )
 
@@ -113,7 +115,11 @@ def _ranks(upstream: Mapping[str, set[str]]) -> dict[str, int]:
 def _chains(upstream: Mapping[str, set[str]], rank: dict[str, int]) -> list[list[str]]:
     """Each edge as its ends and, in the rows between, points of its own."""
     return [
-        [parent, *(f"{parent}>{name}>{row}" for row in range(rank[parent] + 1, rank[name])), name]
+        [
+            parent,
+            *(f"{parent}{_PASS}{name}{_PASS}{row}" for row in range(rank[parent] + 1, rank[name])),
+            name,
+        ]
         for name in upstream
         for parent in sorted(upstream[name])
     ]
@@ -154,25 +160,30 @@ def _ordered(rows: list[list[str]], chains: Iterable[list[str]]) -> list[list[st
 
 
 def _places(rows: list[list[str]]) -> dict[str, tuple[float, float]]:
-    widest = max((len(row) for row in rows), default=1)
+    widest = max(map(_row_width, rows), default=0)
     place = {}
     for index, row in enumerate(rows):
-        margin = (widest - len(row)) * (WIDTH + _GAP_X) / 2 + _GAP_X
-        for column, name in enumerate(row):
-            place[name] = (
-                margin + column * (WIDTH + _GAP_X),
-                index * (HEIGHT + _GAP_Y) + _GAP_Y / 2,
-            )
+        x = (widest - _row_width(row)) / 2 + _GAP_X
+        for name in row:
+            place[name] = (x, index * (HEIGHT + _GAP_Y) + _GAP_Y / 2)
+            x += _width(name) + _GAP_X
     return place
 
 
-def _curve(points: list[tuple[float, float]]) -> str:
+def _width(name: str) -> float:
+    return _PASSAGE if _PASS in name else WIDTH
+
+
+def _row_width(row: list[str]) -> float:
+    return sum(_width(name) + _GAP_X for name in row)
+
+
+def _curve(points: list[tuple[float, float, float]]) -> str:
     """A smooth SVG path from the first box's lower edge to the last box's upper edge."""
-    middle = WIDTH / 2
-    x, y = points[0][0] + middle, points[0][1] + HEIGHT
+    x, y = points[0][0] + points[0][2] / 2, points[0][1] + HEIGHT
     path = f"M{x:.0f},{y:.0f}"
-    for number, (left, top) in enumerate(points[1:], start=2):
-        to_x, to_y = left + middle, top
+    for number, (left, top, width) in enumerate(points[1:], start=2):
+        to_x, to_y = left + width / 2, top
         half = (to_y - y) / 2
         path += f" C{x:.0f},{y + half:.0f} {to_x:.0f},{to_y - half:.0f} {to_x:.0f},{to_y:.0f}"
         x, y = to_x, to_y

@@ -118,8 +118,14 @@ class Home:
 
     def read(self, run_id: str) -> RunRecord:
         """A run's record; one whose process has died is shown as interrupted."""
-        text = (self.runs / run_id / RUN_FILE).read_text(encoding="utf-8")
-        run = RunRecord.model_validate_json(text)
+        file = self.runs / run_id / RUN_FILE
+        try:
+            run = RunRecord.model_validate_json(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StorageError(
+                f"{file} cannot be read: {str(error).splitlines()[0]}.",
+                fix="It was damaged or written by another version: remove that run's folder.",
+            ) from error
         # The folder may have been moved or mounted elsewhere since.
         run.home = str(self.path)
         if run.state is State.RUNNING and not self.is_alive(run_id):

@@ -103,6 +103,9 @@ def executor_input_dict(message: Any, component: Any) -> dict[str, Any]:
             name in declared and declared[name].parameter_type == PARAMETER_TYPE.NUMBER_DOUBLE
         )
         values[name] = value if is_double else _whole_numbers(value)
+    for entry in data.get("inputs", {}).get("artifacts", {}).values():
+        for artifact in entry.get("artifacts", []):
+            artifact["metadata"] = _whole_numbers(artifact.get("metadata", {}))
     return data
 
 
@@ -148,11 +151,18 @@ def read_outputs(message: Any, component: Any) -> Values:
             written.artifacts[name].CopyFrom(artifacts)
     for name in [key for key in written.artifacts if key not in message.outputs.artifacts]:
         del written.artifacts[name]
-    return dict(
-        executor_output_utils.get_outputs_from_executor_output(
-            executor_output=written, executor_input=message, component_spec=component
-        )
+    outputs: Values = executor_output_utils.get_outputs_from_executor_output(
+        executor_output=written, executor_input=message, component_spec=component
     )
+    for value in outputs.values():
+        if is_artifact(value):
+            value.metadata = _whole_numbers(value.metadata)
+    return outputs
+
+
+def is_artifact(value: Any) -> bool:
+    """Whether an output is an artifact rather than a parameter value."""
+    return isinstance(value, dsl.Artifact)
 
 
 def make_artifact(*, name: str, uri: str, type_name: str, metadata: dict[str, Any]) -> Artifact:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -292,11 +292,11 @@ def _task_record(planned: PlannedStep, indices: tuple[int, ...] = ()) -> TaskRec
 
 
 def _plain(values: kfp.Values) -> dict[str, Any]:
-    convert: Callable[[Any], Any] = lambda value: (  # noqa: E731
-        value.uri
-        if isinstance(value, kfp.Artifact)
-        else [convert(item) for item in value]
-        if isinstance(value, list)
-        else value
-    )
+    """A pipeline's outputs as JSON data: artifacts by URI."""
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, list):
+            return [convert(item) for item in value]
+        return value.uri if kfp.is_artifact(value) else value
+
     return {name: convert(value) for name, value in values.items()}

@@ -117,7 +117,7 @@ class StepStore:
         """Outputs as they are kept, artifacts with a digest of their content."""
         outputs = Outputs()
         for name, value in values.items():
-            if isinstance(value, kfp.Artifact):
+            if kfp.is_artifact(value):
                 outputs.artifacts[name] = ArtifactRecord(
                     name=value.name,
                     type=value.schema_title,

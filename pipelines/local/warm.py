@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from headrace.pipelines.local.resources import Stopped
+
 CORE = "core"
 TFX = "tfx"
 _ZYGOTE = "headrace.pipelines.local.zygote"
@@ -96,7 +98,6 @@ class WarmProcess:
     def __init__(self, kind: str, log: Path) -> None:
         self.kind = kind
         self.ready = threading.Event()
-        self.failed: dict[str, str] = {}
         self._handles: dict[str, Handle] = {}
         self._lock = threading.Lock()
         self._environment = {**os.environ, **ENVIRONMENT}
@@ -169,7 +170,6 @@ class WarmProcess:
         for line in self._popen.stdout:
             report = json.loads(line)
             if report["event"] == "ready":
-                self.failed = report["failed"]
                 self.ready.set()
             elif report["event"] == "started":
                 self._handles[report["id"]].pid = report["pid"]
@@ -207,11 +207,17 @@ class WarmPool:
         self._wanted.put(kind)
 
     def get(self, kind: str) -> WarmProcess:
-        """A warm process that is ready; started if need be."""
+        """A warm process that is ready; started if need be.
+
+        Raises:
+            Stopped: The run ends.
+        """
         with self._started:
             if not self._is_up(kind):
                 self.start(kind)
                 self._started.wait_for(lambda: self._is_up(kind) or self._closed)
+            if self._closed:
+                raise Stopped
             process = self._processes[kind]
         process.ready.wait()
         return process

@@ -133,15 +133,13 @@ def _kill_group(pid: int) -> None:
             return
 
 
-def preload(modules: list[str]) -> dict[str, str]:
-    """Imports modules; returns those that failed, with the reason."""
-    failed = {}
+def preload(modules: list[str]) -> None:
+    """Imports modules; one that cannot be imported is left to the step that needs it."""
     for name in modules:
         try:
             importlib.import_module(name)
-        except Exception as error:
-            failed[name] = f"{type(error).__name__}: {error}"
-    return failed
+        except Exception:
+            traceback.print_exc()
 
 
 def main() -> None:
@@ -153,13 +151,13 @@ def main() -> None:
     reports = os.dup(1)
     os.dup2(2, 1)
     started = time.monotonic()
-    failed = preload(modules)
+    preload(modules)
     gc.collect()
     gc.freeze()
     # From here on the end of standard input tells, and the steps' own children are ended too.
     child.die_with_parent(0)
     zygote = Zygote(reports)
-    zygote.report(event="ready", seconds=time.monotonic() - started, failed=failed)
+    zygote.report(event="ready", seconds=time.monotonic() - started)
     zygote.serve()
 
 
