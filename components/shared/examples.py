@@ -15,8 +15,19 @@ from headrace.components.shared import (
     files,
     tensorflow_env,  # noqa: F401
 )
+from headrace.components.shared.config.data import SPLITS
 
-SPLITS = ("train", "eval", "test")
+__all__ = [
+    "SPLITS",
+    "as_lists",
+    "as_scalars",
+    "read",
+    "serialized",
+    "shards",
+    "split_folder",
+    "write",
+]
+
 _BATCH = 8192
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import polars as pl
-from headrace.components.shared.config.data import Split
+from headrace.components.shared.config.data import SPLITS, Split
 from headrace.components.shared.errors import ConfigError, DataError
-from headrace.components.shared.examples import SPLITS
 from headrace.components.shared.text import nearest
 
 
@@ -46,7 +45,7 @@ def _by_time(table: pl.DataFrame, rule: Split) -> np.ndarray:
             f"split.column {times.name!r} is missing in {times.null_count():,} rows.",
             fix="Require it under sources.<name>.clean.required.",
         )
-    limits = [pd.Timestamp(moment) for moment in rule.until.values()]
+    limits = [pd.Timestamp(rule.until[name]) for name in SPLITS]
     utc = [m.tz_localize("UTC") if m.tz is None else m.tz_convert("UTC") for m in limits]
     micros = times.dt.epoch("us").to_numpy()
     return np.searchsorted([m.value // 1000 for m in utc], micros, side="right")

@@ -77,14 +77,16 @@ def _typed(column: pl.Series, kind: str, name: str) -> pl.Series:
 
 def _timestamp(column: pl.Series, rule: Timestamp, name: str) -> pl.Series:
     if column.dtype == pl.String:
-        result = _parse_texts(column, rule)
+        numbers = column.cast(pl.Int64, strict=False)
+        epoch = rule.format is None and numbers.null_count() == column.null_count()
+        result = _from_epoch(numbers) if epoch else _from_text(column, rule)
     elif column.dtype.is_integer():
-        result = pl.Series(column.name, pl.from_epoch(column, "s")).dt.replace_time_zone("UTC")
-    else:
-        result = column.cast(pl.Datetime("us"), strict=False) if column.dtype == pl.Date else column
-        if result.dtype.is_temporal() and getattr(result.dtype, "time_zone", None) is None:
+        result = _from_epoch(column)
+    elif column.dtype.is_temporal():
+        result = column.cast(pl.Datetime("us")) if column.dtype == pl.Date else column
+        if getattr(result.dtype, "time_zone", None) is None:
             result = result.dt.replace_time_zone(rule.timezone, ambiguous="earliest")
-    if not result.dtype.is_temporal():
+    else:
         raise DataError(
             f"Column {column.name!r} of source {name!r} is {column.dtype}, not a time.",
             fix="Give it as text, seconds since 1970, or a timestamp.",
@@ -93,12 +95,18 @@ def _timestamp(column: pl.Series, rule: Timestamp, name: str) -> pl.Series:
     return result.dt.convert_time_zone("UTC").cast(_TIME)
 
 
-def _parse_texts(column: pl.Series, rule: Timestamp) -> pl.Series:
+def _from_epoch(seconds: pl.Series) -> pl.Series:
+    return (seconds * 1_000_000).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _from_text(column: pl.Series, rule: Timestamp) -> pl.Series:
     zoned = column.drop_nulls().head(1).str.contains(r"(Z|[+-]\d\d:?\d\d)$").any()
-    if zoned:
-        target = pl.Datetime("us", "UTC")
-        return column.str.to_datetime(rule.format, time_zone="UTC", strict=False).cast(target)
-    parsed = column.str.to_datetime(rule.format, time_unit="us", strict=False)
+    try:
+        if zoned:
+            return column.str.to_datetime(rule.format, time_zone="UTC", strict=False).cast(_TIME)
+        parsed = column.str.to_datetime(rule.format, time_unit="us", strict=False)
+    except pl.exceptions.PolarsError:  # no value looks like a time
+        return pl.Series(column.name, [None] * len(column), _TIME)
     return parsed.dt.replace_time_zone(rule.timezone, ambiguous="earliest", non_existent="null")
 
 

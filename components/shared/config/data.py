@@ -8,6 +8,9 @@ from typing import Literal
 from headrace.components.shared.config.section import Section
 from pydantic import Field, model_validator
 
+#: The splits, in the order in which time goes on.
+SPLITS = ("train", "eval", "test")
+
 Format = Literal["csv", "parquet", "jsonl", "sql", "delta"]
 
 
@@ -95,13 +98,15 @@ class Split(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Split:
-        if self.by == "time" and (not self.column or list(self.until) != ["train", "eval", "test"]):
-            raise ValueError("split by time needs column, and until with train, eval, test")
-        if self.by == "time" and sorted(self.until.values()) != list(self.until.values()):
-            raise ValueError("until must grow from train to eval to test")
+        if self.by == "time":
+            if not self.column or set(self.until) != set(SPLITS):
+                raise ValueError("split by time needs column, and until with train, eval, test")
+            moments = [self.until[name] for name in SPLITS]
+            if sorted(moments) != moments:
+                raise ValueError("until must grow from train to eval to test")
         if self.by == "column" and not self.column:
             raise ValueError("split by column needs column")
-        if self.by == "hash" and set(self.buckets) != {"train", "eval", "test"}:
+        if self.by == "hash" and set(self.buckets) != set(SPLITS):
             raise ValueError("buckets must name train, eval and test")
         return self
 

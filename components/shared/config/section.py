@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from headrace.components.shared.errors import ConfigError
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 
 class Section(BaseModel):
@@ -40,11 +41,18 @@ def _config_error(model: type[BaseModel], error: ValidationError, where: str) ->
             lines.append(f"{path}: unknown key")
             fixes.append(_nearest(model, item["loc"]))
         else:
-            got = "" if item["type"] == "missing" else f", got {item['input']!r:.80}"
-            lines.append(f"{path}: {item['msg']}{got}")
+            lines.append(f"{path}: {_explain(item)}")
     shown = "\n".join(f"  {line}" for line in lines)
     fix = " ".join(dict.fromkeys(fixes)) or "Correct the value; `docs/project.md` lists every key."
     return ConfigError(f"{where} is not valid:\n{shown}", fix=fix)
+
+
+def _explain(item: ErrorDetails) -> str:
+    message = item["msg"].removeprefix("Value error, ")
+    # A rule over a whole section or a missing key says all; else the value helps.
+    if item["type"] in ("missing", "value_error"):
+        return message
+    return f"{message}, got {item['input']!r:.80}"
 
 
 def _nearest(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
