@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import json
 import logging
 import os
@@ -20,15 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from headrace.components.shared.errors import HeadraceError, StepError
+from headrace.pipelines.local.processes import die_with_parent
 
-_PR_SET_PDEATHSIG = 1
 MODULE_NAME = "ephemeral_component"
-
-
-def die_with_parent(signal_number: int) -> None:
-    """Has the kernel send this process a signal when its parent ends (Linux only)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
+#: Tells which step a process belongs to that outlives it.
+STEP_VARIABLE = "HEADRACE_STEP"
 
 
 def enter(request: Mapping[str, Any]) -> None:
@@ -43,6 +38,7 @@ def enter(request: Mapping[str, Any]) -> None:
     os.close(nothing)
     os.chdir(request["cwd"])
     os.environ.update(request["env"])
+    os.environ[STEP_VARIABLE] = request["id"]
     # `python3` in a step's command must be the interpreter that runs the pipeline.
     folder = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])

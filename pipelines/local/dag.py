@@ -15,13 +15,13 @@ from typing import Any
 from headrace.components.shared.errors import HeadraceError
 from headrace.pipelines.local import kfp_internals as kfp
 from headrace.pipelines.local.conditions import evaluate
-from headrace.pipelines.local.failures import StepFailedError, step_error
+from headrace.pipelines.local.failures import REPORT_IT, StepFailedError, step_error
+from headrace.pipelines.local.inputs import TaskInputs
 from headrace.pipelines.local.plan import dag_output_sources, items_input, nested_prefix
 from headrace.pipelines.local.resources import Stopped
 from headrace.pipelines.local.spec import Pipeline, is_group
 
 _LOOP_THREADS = 16
-_CHANNEL = "pipelinechannel--"
 
 
 class Outcome(Enum):
@@ -123,6 +123,7 @@ class _Dag:
         self._failures: dict[str, str] = {}
         self._ended: queue.SimpleQueue[tuple[str, Outcome, kfp.Values, str]] = queue.SimpleQueue()
         self._store = kfp.IOStore(parent=outer)
+        self._inputs = TaskInputs(runner.pipeline, self._store)
         for name, value in arguments.items():
             self._store.put_parent_input(name, value)
 
@@ -177,7 +178,7 @@ class _Dag:
         bad = [d for d in task.dependent_tasks if self._outcomes.get(d) in _BAD]
         if bad and not is_always:
             return None, f"{', '.join(sorted(bad))} did not succeed", Outcome.BLOCKED
-        arguments, missing = self._arguments(task)
+        arguments, missing = self._inputs.of(task, self._final_status)
         if missing:
             reason = f"{', '.join(sorted(missing))} gave no output"
             return None, reason, Outcome.BLOCKED if bad else Outcome.NOT_RUN
@@ -185,52 +186,6 @@ class _Dag:
         if condition and not evaluate(condition, arguments):
             return None, f"condition is false: {condition}", Outcome.NOT_RUN
         return arguments, "", Outcome.SUCCEEDED
-
-    def _arguments(self, task: Any) -> tuple[kfp.Values, set[str]]:
-        """The task's input values, and the tasks whose outputs it needs and cannot get."""
-        definitions = self._runner.pipeline.component(task).input_definitions
-        inputs = type(task.inputs)()
-        inputs.CopyFrom(task.inputs)
-        missing = set()
-        for group in (inputs.parameters, inputs.artifacts):
-            defined = (
-                definitions.parameters if group is inputs.parameters else definitions.artifacts
-            )
-            for key, spec in list(group.items()):
-                producer = self._unavailable(spec)
-                if producer is None:
-                    continue
-                if producer and not defined[key].is_optional:
-                    missing.add(producer)
-                del group[key]
-        arguments = kfp.task_arguments(inputs, self._store)
-        for key, spec in inputs.parameters.items():
-            if spec.HasField("task_final_status"):
-                arguments[key] = self._final_status(spec.task_final_status.producer_task)
-        return arguments, missing
-
-    def _unavailable(self, spec: Any) -> str | None:
-        """None when an input's source is there, else the producing task, or nothing known."""
-        kind = spec.WhichOneof("kind")
-        source = getattr(spec, kind)
-        try:
-            if kind == "task_output_parameter":
-                self._store.get_task_output(source.producer_task, source.output_parameter_key)
-            elif kind == "task_output_artifact":
-                self._store.get_task_output(source.producer_task, source.output_artifact_key)
-            elif kind.startswith("component_input"):
-                self._bind_outer(source)
-        except ValueError:
-            return "" if isinstance(source, str) else str(source.producer_task)
-        return None
-
-    def _bind_outer(self, name: str) -> None:
-        """Binds an input of this DAG that the compiler forgot to pass into a group."""
-        try:
-            self._store.get_parent_input(name)
-        except ValueError:
-            value = self._store.get_parent_input(name.removeprefix(_CHANNEL))
-            self._store.put_parent_input(name, value)
 
     def _final_status(self, producer: str) -> dict[str, Any]:
         outcome = self._outcomes.get(producer, Outcome.SUCCEEDED)
@@ -256,7 +211,7 @@ class _Dag:
         except Exception as error:
             unforeseen = step_error(
                 f"The runner failed at `{name}`: {type(error).__name__}: {error}",
-                "Please report this, with the compiled pipeline.",
+                REPORT_IT,
             )
             self._runner.hooks.fail(self._scope, name, unforeseen)
             outcome, failure = Outcome.FAILED, str(unforeseen)

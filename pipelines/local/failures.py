@@ -16,6 +16,7 @@ from headrace.pipelines.local.warm import Handle
 _FINAL = frozenset({"ConfigError", "DataError", "GateError", "ProjectCodeError", "SourceError"})
 _TAIL_BYTES = 4096
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+REPORT_IT = "Please report this, with the compiled pipeline."
 _SEE_LOG = "See the log. When the cause is removed, resume the run."
 
 

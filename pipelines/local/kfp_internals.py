@@ -144,7 +144,17 @@ def read_outputs(message: Any, component: Any) -> Values:
 
     Like KFP's launcher, and unlike ``kfp.local``, this registers an output artifact also when the
     step wrote no executor_output.json, as plain containers do.
+
+    Raises:
+        ValueError: An output is not what its type says, or not JSON.
     """
+    try:
+        return _read_outputs(message, component)
+    except json_format.Error as error:
+        raise ValueError(str(error)) from error
+
+
+def _read_outputs(message: Any, component: Any) -> Values:
     written = executor_output_utils.load_executor_output(message.outputs.output_file)
     for name, artifacts in message.outputs.artifacts.items():
         if name not in written.artifacts:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
+from collections import defaultdict
+from collections.abc import Iterator
 
 import psutil
 from headrace.pipelines.local.warm import Handle
@@ -42,38 +45,47 @@ class MemoryWatch:
     def _sample(self) -> None:
         rounds = 0
         while not self._stop.wait(_INTERVAL_SECONDS):
+            families = _Families()
             for handle, limit in list(self._steps.values()):
-                self._sample_step(handle, limit)
+                if handle.pid is not None and not handle.ending:
+                    self._check(handle, limit, families.step_memory(handle.pid))
             if rounds % _TOTAL_EVERY == 0:
-                self.total_peak = max(self.total_peak, _proportional(psutil.Process()))
+                self.total_peak = max(self.total_peak, families.total(os.getpid()))
             rounds += 1
 
-    def _sample_step(self, handle: Handle, limit: int | None) -> None:
-        if handle.pid is None or handle.ending:
-            return
-        used = _step_memory(handle.pid)
+    def _check(self, handle: Handle, limit: int | None, used: int) -> None:
         self._peaks[handle.id] = max(self._peaks.get(handle.id, 0), used)
         if limit and used > limit and handle.exceeded is None:
             handle.exceeded = used
             handle.kill()
 
 
-def _step_memory(pid: int) -> int:
-    """What a container would be charged for: the step's pages, and its children's own ones."""
-    total = 0
-    with contextlib.suppress(psutil.Error, FileNotFoundError):
-        process = psutil.Process(pid)
-        total = process.memory_info().rss
-        for child in process.children(recursive=True):
-            with contextlib.suppress(psutil.Error, FileNotFoundError):
-                total += child.memory_full_info().uss
-    return total
+class _Families:
+    """Who is whose child, at one moment."""
+
+    def __init__(self) -> None:
+        self._children: dict[int, list[psutil.Process]] = defaultdict(list)
+        for process in psutil.process_iter(["ppid"]):
+            self._children[process.info["ppid"]].append(process)
+
+    def step_memory(self, pid: int) -> int:
+        """What a container would be charged: the step's pages, and its children's own ones."""
+        with contextlib.suppress(psutil.Error, FileNotFoundError):
+            own: int = psutil.Process(pid).memory_info().rss
+            return own + sum(_memory(process, "uss") for process in self._below(pid))
+        return 0
+
+    def total(self, pid: int) -> int:
+        """Memory of a process and all below it, shared pages counted once."""
+        return sum(_memory(process, "pss") for process in (psutil.Process(pid), *self._below(pid)))
+
+    def _below(self, pid: int) -> Iterator[psutil.Process]:
+        for process in self._children[pid]:
+            yield process
+            yield from self._below(process.pid)
 
 
-def _proportional(root: psutil.Process) -> int:
-    total = 0
+def _memory(process: psutil.Process, kind: str) -> int:
     with contextlib.suppress(psutil.Error, FileNotFoundError):
-        for process in (root, *root.children(recursive=True)):
-            with contextlib.suppress(psutil.Error, FileNotFoundError):
-                total += process.memory_full_info().pss
-    return total
+        return int(getattr(process.memory_full_info(), kind))
+    return 0

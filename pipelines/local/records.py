@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+_LOGGER = logging.getLogger(__name__)
 RUN_FILE = "run.json"
 
 
@@ -147,7 +149,7 @@ class Event:
     """Something that happened in a run, for displays.
 
     Attributes:
-        kind: ``run_started``, ``task`` (its state changed), ``message`` or ``run_ended``.
+        kind: ``run_started``, ``task`` (its record changed), ``message``, ``run`` or ``run_ended``.
         run: The run's record at that moment; do not change it.
         task: The step concerned.
         text: The message.
@@ -198,13 +200,19 @@ class RunLog:
     def message(self, text: str) -> None:
         """Tells people something."""
         with self._lock:
-            if self._listener:
-                self._listener(Event("message", self.run, text=text))
+            self._tell(Event("message", self.run, text=text))
 
     def _publish(self, event: Event) -> None:
         write_record(self.run)
+        self._tell(event)
+
+    def _tell(self, event: Event) -> None:
         if self._listener:
-            self._listener(event)
+            try:
+                self._listener(event)
+            except Exception:
+                # A display that fails must not take the run with it.
+                _LOGGER.exception("the listener failed at %s", event.kind)
 
 
 def write_record(run: RunRecord) -> None:

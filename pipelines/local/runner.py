@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import threading
 import time
@@ -12,17 +11,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from headrace.components.shared.errors import ConfigError
 from headrace.pipelines.local import kfp_internals as kfp
 from headrace.pipelines.local import report
 from headrace.pipelines.local.dag import DagResult, DagRunner, Hooks, Scope
-from headrace.pipelines.local.failures import StepFailedError
-from headrace.pipelines.local.fingerprint import package_version
-from headrace.pipelines.local.home import Home, new_run_id
+from headrace.pipelines.local.failures import REPORT_IT, StepFailedError, step_error
+from headrace.pipelines.local.home import Home
 from headrace.pipelines.local.memory import MemoryWatch
 from headrace.pipelines.local.plan import PlannedStep, plan, step_name
 from headrace.pipelines.local.records import (
-    ErrorRecord,
     Listener,
     RunLog,
     RunRecord,
@@ -31,7 +27,8 @@ from headrace.pipelines.local.records import (
     now,
 )
 from headrace.pipelines.local.resources import Slots, Stopped
-from headrace.pipelines.local.spec import Pipeline, fill_arguments, load
+from headrace.pipelines.local.spec import Pipeline, load
+from headrace.pipelines.local.starting import new_run, resumed_run
 from headrace.pipelines.local.steps import Leaf, Services, StepRunner
 from headrace.pipelines.local.store import StepStore
 from headrace.pipelines.local.warm import CORE, TFX, WarmPool
@@ -74,64 +71,16 @@ def run(
     place = Home(home)
     place.prepare()
     record = (
-        _resumed(place, pipeline, arguments, resume)
+        resumed_run(place, pipeline, arguments, resume)
         if resume
-        else _new(place, pipeline, arguments, project=project, cache=cache)
+        else new_run(place, pipeline, arguments, project=project, cache=cache)
     )
     record.yaml_path = str(yaml_path.absolute())
     with place.owned(record.run_id):
         place.remove_leftovers(record.run_id)
         (record.folder / "logs").mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(yaml_path, record.folder / PIPELINE_FILE)
+        (record.folder / PIPELINE_FILE).write_bytes(yaml_path.read_bytes())
         return _Run(pipeline, place, RunLog(record, on_event)).execute()
-
-
-def _new(
-    home: Home, pipeline: Pipeline, arguments: dict[str, Any], *, project: str, cache: bool
-) -> RunRecord:
-    filled = fill_arguments(pipeline, arguments)
-    return RunRecord(
-        run_id=new_run_id(),
-        pipeline=pipeline.name,
-        project=project,
-        home=str(home.path),
-        arguments=filled,
-        cache=cache,
-        started=now(),
-        versions=_versions(),
-    )
-
-
-def _resumed(home: Home, pipeline: Pipeline, arguments: dict[str, Any], wanted: str) -> RunRecord:
-    record = home.find(wanted)
-    if record.pipeline != pipeline.name:
-        raise ConfigError(
-            f"Run {record.run_id} is of pipeline `{record.pipeline}`, not of `{pipeline.name}`.",
-            fix="Give the run id of a run of this pipeline.",
-        )
-    if record.state is State.SUCCEEDED:
-        raise ConfigError(
-            f"Run {record.run_id} has succeeded: there is nothing to resume.",
-            fix="Start a new run; unchanged steps come from the cache.",
-        )
-    changed = [name for name, value in arguments.items() if record.arguments.get(name) != value]
-    if changed:
-        raise ConfigError(
-            f"Run {record.run_id} was started with another value of `{changed[0]}`.",
-            fix="Resume without arguments, or start a new run; finished steps that the change "
-            "does not touch come from the cache.",
-        )
-    record.arguments = fill_arguments(pipeline, record.arguments)
-    record.resumed += 1
-    record.ended = None
-    record.error = None
-    record.versions = _versions()
-    return record
-
-
-def _versions() -> dict[str, str]:
-    names = ("headrace", "kfp", "tfx", "tensorflow")
-    return {name: version for name in names if (version := package_version(name))}
 
 
 class _Run:
@@ -178,12 +127,20 @@ class _Run:
         return run
 
     def _run_root(self) -> None:
+        try:
+            self._result = self._run_dags()
+        except Stopped:
+            pass
+        except Exception as error:
+            self._result = DagResult({}, f"The runner failed: {type(error).__name__}: {error}")
+            self._log.update_run("run", error=step_error(self._result.failure, REPORT_IT).record)
+        self._services.pool.wake()
+
+    def _run_dags(self) -> DagResult:
         hooks = Hooks(run=self._run_leaf, skip=self._skip, fail=self._fail)
         run = self._log.run
         dags = DagRunner(self._pipeline, hooks, self._stop, f"{run.pipeline}-{run.run_id}")
-        with contextlib.suppress(Stopped):
-            self._result = dags.run(self._pipeline.root, dict(run.arguments), Scope())
-        self._services.pool.wake()
+        return dags.run(self._pipeline.root, dict(run.arguments), Scope())
 
     def _run_leaf(self, scope: Scope, name: str, task: Any, arguments: kfp.Values) -> kfp.Values:
         planned = self._plan[step_name(scope.prefix, name)]
@@ -215,9 +172,13 @@ class _Run:
             self._log.update(record, state=State.SKIPPED, reason=reason)
 
     def _fail(self, scope: Scope, name: str, failure: StepFailedError) -> None:
-        for record in self._records_below(scope, name):
-            if record.state in {State.PENDING, State.RUNNING}:
+        open_states = {State.PENDING, State.RUNNING}
+        records = [r for r in self._records_below(scope, name) if r.state in open_states]
+        for number, record in enumerate(records):
+            if number == 0:
                 self._log.update(record, state=State.FAILED, error=failure.record, ended=now())
+            else:
+                self._log.update(record, state=State.SKIPPED, reason=f"{name} could not start")
 
     def _records_below(self, scope: Scope, name: str) -> Iterator[TaskRecord]:
         path = (*scope.path, name)
@@ -262,12 +223,12 @@ class _Run:
     def _conclude(self) -> None:
         run = self._log.run
         failed = run.failed_tasks
-        error: ErrorRecord | None = None
+        error = run.error
         if self._result is None:
             state = State.INTERRUPTED
         elif self._result.failure or failed:
             state = State.FAILED
-            error = failed[0].error if failed else None
+            error = failed[0].error if failed else error
         else:
             state = State.SUCCEEDED
         self._log.update_run(

@@ -263,6 +263,7 @@ class Workspace:
         """Writes the request."""
         is_python = executor.source is not None
         request = {
+            "id": self.root.name,
             "argv": command[4:] if is_python else command,
             "source": command[3] if is_python else None,
             "env": executor.env,

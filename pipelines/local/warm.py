@@ -213,9 +213,12 @@ class WarmPool:
             Stopped: The run ends.
         """
         with self._started:
+            current = self._processes.get(kind)
             if not self._is_up(kind):
                 self.start(kind)
-                self._started.wait_for(lambda: self._is_up(kind) or self._closed)
+                self._started.wait_for(
+                    lambda: self._processes.get(kind) is not current or self._closed
+                )
             if self._closed:
                 raise Stopped
             process = self._processes[kind]

@@ -1,8 +1,8 @@
 """A warm process: imports libraries once, then forks one child per step.
 
-Speaks JSON lines: requests on standard input, reports on standard output. It stays
-single-threaded, so that forking is safe, and ends with everything it started as soon as its
-standard input is closed, that is when the runner ends, however it ends.
+Speaks JSON lines: requests on standard input, reports on standard output. It runs nothing but
+imports before it forks, and no thread of its own. It ends, with everything it started, as soon as
+its standard input is closed, that is when the runner ends, however it ends.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import selectors
 import signal
 import sys
@@ -21,9 +22,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from headrace.pipelines.local import child
+from headrace.pipelines.local import child, processes
 
 _CHUNK = 1 << 16
+_GRACE_SECONDS = 1.0
 
 
 class Zygote:
@@ -31,7 +33,7 @@ class Zygote:
 
     def __init__(self, reports: int) -> None:
         self._reports = reports
-        self._children: dict[int, str] = {}
+        self._children: dict[int, tuple[str, str]] = {}
         self._buffer = b""
         self._inherited: list[int] = []
 
@@ -58,8 +60,7 @@ class Zygote:
                 self._reap()
                 if 0 in ready and not self._receive():
                     break
-        for pid in self._children:
-            _kill_group(pid)
+        _end_all()
 
     def _receive(self) -> bool:
         data = os.read(0, _CHUNK)
@@ -77,14 +78,14 @@ class Zygote:
         pid = os.fork()
         if pid == 0:
             self._become_step(request, cold=cold)
-        self._children[pid] = step
+        self._children[pid] = (step, request.parent.name.removesuffix(".code"))
         self.report(event="started", id=step, pid=pid)
 
     def _become_step(self, path: Path, *, cold: bool) -> None:
         code = 1
         try:
             zygote = os.getppid()
-            child.die_with_parent(signal.SIGKILL)
+            processes.die_with_parent(signal.SIGKILL)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for descriptor in (*self._inherited, self._reports):
@@ -103,34 +104,47 @@ class Zygote:
             child.leave(code)
 
     def _kill(self, step: str) -> None:
-        for pid, name in self._children.items():
+        for pid, (name, _) in self._children.items():
             if name == step:
-                _kill_group(pid)
+                processes.kill_group(pid)
 
     def _reap(self) -> None:
-        while self._children:
-            # The group is killed while its leader is still a zombie: afterwards the number may
-            # belong to somebody else.
-            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if ended is None:
-                return
-            _kill_group(ended.si_pid)
-            pid, status, usage = os.wait4(ended.si_pid, 0)
-            self.report(
-                event="exited",
-                id=self._children.pop(pid),
-                code=os.waitstatus_to_exitcode(status),
-                cpu_seconds=usage.ru_utime + usage.ru_stime,
-                peak_bytes=usage.ru_maxrss * 1024,
-            )
+        with contextlib.suppress(ChildProcessError):
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                # The group is killed while its leader is still a zombie: afterwards the number
+                # may belong to somebody else.
+                processes.kill_group(ended.si_pid)
+                _, status, usage = os.wait4(ended.si_pid, 0)
+                if ended.si_pid in self._children:
+                    self._conclude(ended.si_pid, status, usage)
+
+    def _conclude(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
+        step, marker = self._children.pop(pid)
+        for orphan in processes.children():
+            # What the step started in a session of its own.
+            if orphan not in self._children and processes.has_variable(
+                orphan, child.STEP_VARIABLE, marker
+            ):
+                processes.kill_group(orphan)
+        self.report(
+            event="exited",
+            id=step,
+            code=os.waitstatus_to_exitcode(status),
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            peak_bytes=usage.ru_maxrss * 1024,
+        )
 
 
-def _kill_group(pid: int) -> None:
-    # A child that has not called setsid yet has no group of its own.
-    for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(pid, signal.SIGKILL)
-            return
+def _end_all() -> None:
+    """Ends all children, and theirs as they become orphans."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    while (pids := processes.children()) and time.monotonic() < deadline:
+        for pid in pids:
+            processes.kill_group(pid)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.005)
 
 
 def preload(modules: list[str]) -> None:
@@ -147,7 +161,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--preload", default="")
     modules = [name for name in parser.parse_args().preload.split(",") if name]
-    child.die_with_parent(signal.SIGKILL)
+    processes.die_with_parent(signal.SIGKILL)
+    processes.adopt_orphans()
     reports = os.dup(1)
     os.dup2(2, 1)
     started = time.monotonic()
@@ -155,7 +170,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     # From here on the end of standard input tells, and the steps' own children are ended too.
-    child.die_with_parent(0)
+    processes.die_with_parent(0)
     zygote = Zygote(reports)
     zygote.report(event="ready", seconds=time.monotonic() - started)
     zygote.serve()

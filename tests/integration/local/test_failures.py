@@ -73,6 +73,11 @@ def unreadable(value: dsl.OutputPath(int)):
     return dsl.ContainerSpec(image="alpine", command=["sh", "-c", 'echo word > "$0"'], args=[value])
 
 
+@lightweight
+def not_a_number(metrics: dsl.Output[dsl.Metrics]):
+    metrics.log_metric("auc", float("nan"))
+
+
 @dsl.container_component
 def missing_program():
     return dsl.ContainerSpec(image="alpine", command=["no-such-program"])
@@ -172,6 +177,7 @@ def test_a_step_above_its_memory_limit_is_ended(execute):
 def outputs():
     wrong_type()
     unreadable()
+    not_a_number()
     missing_program()
 
 
@@ -181,6 +187,7 @@ def test_unusable_outputs_and_commands_fail_the_step(execute):
     messages = {name: task.error.message for name, task in run.tasks.items()}
     assert "want type <class 'int'>" in messages["wrong-type"]
     assert "wrote an output that cannot be read" in messages["unreadable"]
+    assert "NaN" in messages["not-a-number"]
     assert "no-such-program" in messages["missing-program"]
 
 

@@ -47,6 +47,7 @@ def hang(folder: str, after: str, seconds: float) -> str:
         stream.write("x")
     if not os.path.exists(f"{folder}/go"):
         subprocess.Popen(["sleep", "60"])
+        subprocess.Popen(["sleep", "61"], start_new_session=True)
         time.sleep(seconds)
     return "done"
 
@@ -112,13 +113,13 @@ def states(run):
 def test_a_killed_run_leaves_no_process_and_resumes_where_it_stopped(start, home, folder, compiled):
     process = start(interrupted, arguments={"folder": str(folder)})
     wait_until((folder / "hang").exists)
-    wait_until(lambda: any(child.name() == "sleep" for child in descendants(process)))
+    wait_until(lambda: [child.name() for child in descendants(process)].count("sleep") == 2)
     family = descendants(process)
     process.send_signal(signal.SIGKILL)
     process.wait()
 
-    # The warm process, the step, and the step's own child.
-    assert len(family) == 3
+    # The warm process, the step, and the step's own children.
+    assert len(family) == 4
     assert_all_gone(family)
     run = Home(home).find("latest")
     assert (run.state, states(run)) == ("interrupted", ["succeeded", "interrupted", "pending"])
@@ -195,7 +196,7 @@ def test_a_dead_warm_process_fails_its_steps_and_a_retry_gets_a_new_one(start, h
 def test_what_a_step_leaves_running_ends_with_the_step(start, home, folder):
     process = start(interrupted, arguments={"folder": str(folder), "seconds": 0.5})
     wait_until((folder / "hang").exists)
-    wait_until(lambda: any(child.name() == "sleep" for child in descendants(process)))
+    wait_until(lambda: [child.name() for child in descendants(process)].count("sleep") == 2)
     family = descendants(process)
     output, _ = process.communicate(timeout=10)
 
@@ -232,6 +233,26 @@ def test_only_what_can_be_resumed_is(execute, folder):
     with pytest.raises(ConfigError, match="No run starts with `2099`"):
         execute(interrupted, resume="2099")
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{6}", run.run_id)
+
+
+@lightweight
+def leave_behind() -> int:
+    import subprocess
+
+    return subprocess.Popen(["sleep", "60"], start_new_session=True).pid
+
+
+@dsl.pipeline(name="leaving")
+def leaving(folder: str):
+    hang(folder=folder, after="", seconds=1.0)
+    leave_behind()
+
+
+def test_what_ended_steps_left_in_other_sessions_ends_with_them_alone(execute, folder):
+    run = execute(leaving, {"folder": str(folder)})
+
+    assert run.state == "succeeded"
+    assert not psutil.pid_exists(run.tasks["leave-behind"].outputs.parameters["Output"])
 
 
 @lightweight

@@ -118,12 +118,10 @@ def boxes(picture):
 
 def test_steps_stand_below_what_they_wait_for_and_never_overlap(make_run, make_task):
     names = [f"s{number}" for number in range(30)]
-    tasks = [
-        make_task(
-            name, upstream=[names[(7 * number) % number]] + names[: number % 3] if number else []
-        )
-        for number, name in enumerate(names)
-    ]
+    tasks = [make_task(names[0])]
+    for number in range(1, len(names)):
+        before = {names[number * 7 // 11], *names[: number % 3]}
+        tasks.append(make_task(names[number], upstream=sorted(before)))
     picture = graph.layout(make_run(*tasks))
 
     place = {node.name: node for node in picture.nodes}
