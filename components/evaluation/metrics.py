@@ -10,21 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from headrace.components.shared.config.model import METRICS
 
 Counts = np.ndarray
 Metric = Callable[[Counts], float]
 
-#: Per task, the metrics in the order they are shown; the first is the one promotion looks at.
-NAMES = {
-    "binary_classification": (
-        "auc",
-        "auc_precision_recall",
-        "binary_accuracy",
-        "binary_crossentropy",
-        "calibration",
-    ),
-    "regression": ("root_mean_squared_error", "mean_absolute_error", "mean_squared_error"),
-}
+NAMES = METRICS
 #: Metrics of which less is better. Calibration is best at 1.
 LOWER_IS_BETTER = frozenset(
     {"binary_crossentropy", "root_mean_squared_error", "mean_absolute_error", "mean_squared_error"}

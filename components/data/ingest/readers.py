@@ -6,6 +6,8 @@ import glob
 import importlib.util
 import io
 import os
+import re
+import urllib.parse
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -133,8 +135,26 @@ def _stack(name: str, tables: list[pl.DataFrame], contents: list[Content]) -> pl
                 f"columns: {differing}.",
                 fix="Make the files alike, or make them sources of their own.",
             )
-    return pl.concat(
-        [table.select(first.columns) for table in tables], how="vertical_relaxed", rechunk=True
+    try:
+        return pl.concat(
+            [table.select(first.columns) for table in tables], how="vertical_relaxed", rechunk=True
+        )
+    except pl.exceptions.PolarsError:
+        raise _differing_types(name, tables, contents) from None
+
+
+def _differing_types(name: str, tables: list[pl.DataFrame], contents: list[Content]) -> SourceError:
+    first = tables[0].schema
+    place, column, kind = next(
+        (content.origin, column, table.schema[column])
+        for table, content in zip(tables[1:], contents[1:], strict=True)
+        for column in first
+        if table.schema[column] != first[column]
+    )
+    return SourceError(
+        f"Column {column!r} is {kind} in {place} but {first[column]} in {contents[0].origin} "
+        f"(source {name!r}).",
+        fix="Make the files alike, or make them sources of their own.",
     )
 
 
@@ -142,15 +162,23 @@ def _read_sql(name: str, source: Source) -> pl.DataFrame:
     import sqlalchemy
 
     url = os.path.expandvars(source.url or "")
+    unset = re.search(r"\$\{?(\w+)\}?", url)
+    if unset and unset[1] not in os.environ:
+        raise SourceError(
+            f"The url of source {name!r} uses the environment variable {unset[1]}, which is "
+            "not set.",
+            fix=f"Set {unset[1]} where the pipeline runs.",
+        )
     try:
         engine = sqlalchemy.create_engine(url)
         with engine.connect() as connection:
             return pl.read_database(
                 source.query or "", connection=connection, infer_schema_length=None
             )
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+    except (sqlalchemy.exc.SQLAlchemyError, pl.exceptions.PolarsError, ImportError) as error:
         raise SourceError(
-            f"The query of source {name!r} failed on {_without_password(url)}: {_first_line(error)}",
+            f"The query of source {name!r} failed on {_without_password(url)}: "
+            f"{_reason(error, url)}",
             fix="Check `url` and `query`; the database's driver must be installed.",
         ) from None
 
@@ -201,9 +229,18 @@ def _without_password(url: str) -> str:
     import sqlalchemy
 
     try:
-        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
+        # Some drivers take the password as ?password=...
+        parsed = sqlalchemy.make_url(url).set(query={})
+        return parsed.render_as_string(hide_password=True)
     except sqlalchemy.exc.ArgumentError:
         return "an unreadable URL"
+
+
+def _reason(error: Exception, url: str) -> str:
+    """What the database says; some repeat the URL or the password in it."""
+    text = _first_line(error).replace(url, _without_password(url))
+    password = urllib.parse.urlsplit(url).password
+    return text.replace(password, "***") if password else text
 
 
 def _first_line(error: Exception) -> str:

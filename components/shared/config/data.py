@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+import zoneinfo
+from typing import Annotated, Literal
 
 from headrace.components.shared.config.section import Section
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 #: The splits, in the order in which time goes on.
 SPLITS = ("train", "eval", "test")
@@ -14,11 +15,31 @@ SPLITS = ("train", "eval", "test")
 Format = Literal["csv", "parquet", "jsonl", "sql", "delta"]
 
 
+def _zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        raise ValueError(
+            f"{name!r} is not a time zone; for example UTC or America/New_York"
+        ) from None
+    return name
+
+
+def _with_zone(moment: dt.datetime) -> dt.datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+#: UTC when no zone is given, so that any two can be compared.
+Moment = Annotated[dt.datetime, AfterValidator(_with_zone)]
+
+
 class Timestamp(Section):
     """How a text column becomes a timestamp."""
 
     format: str | None = Field(None, description="strftime format; ISO 8601 when left out")
-    timezone: str = Field("UTC", description="zone of values that state none")
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        "UTC", description="zone of values that state none"
+    )
 
 
 class Cleaning(Section):
@@ -40,7 +61,9 @@ class Cleaning(Section):
         default_factory=list, description="columns that must be there, without missing values"
     )
     unique: list[str] = Field(default_factory=list, description="columns that identify a row")
-    on_duplicate: Literal["error", "first", "last"] = "error"
+    on_duplicate: Literal["error", "first", "last"] = Field(
+        "error", description="refuse rows that `unique` says are the same, or keep one of them"
+    )
     drop: list[str] = Field(default_factory=list, description="columns to leave out")
 
 
@@ -53,10 +76,12 @@ class Source(Section):
     )
     url: str | None = Field(None, description="SQLAlchemy URL, for format sql; ${VAR} is expanded")
     query: str | None = Field(None, description="SELECT statement, for format sql")
-    format: Format = "csv"
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    format: Format = Field("csv", description="csv may also be inside a ZIP")
+    delimiter: str = Field(
+        ",", min_length=1, max_length=1, description="format csv: between two cells"
+    )
     skip_lines: int = Field(0, ge=0, description="format csv: lines before the header")
-    clean: Cleaning = Field(default_factory=Cleaning)
+    clean: Cleaning = Field(default_factory=Cleaning, description="cleaning rules")
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:
@@ -82,16 +107,25 @@ class Features(Section):
         default_factory=dict, description="feature: column that says when its value was known"
     )
 
+    @model_validator(mode="after")
+    def _known_at_what_time(self) -> Features:
+        if self.known_at and not self.prediction_time:
+            raise ValueError("known_at needs prediction_time, to compare with")
+        return self
+
 
 class Split(Section):
     """How rows go to train, eval and test."""
 
-    by: Literal["time", "hash", "column"] = "hash"
-    column: str | None = Field(None, description="time column, hash key, or column of split names")
-    until: dict[str, dt.datetime] = Field(
-        default_factory=dict, description="by time: split: first moment that no longer belongs"
+    by: Literal["time", "hash", "column"] = Field(
+        "hash", description="moments in time, a hash of a column, or a column that names the split"
     )
-    buckets: dict[str, int] = Field(
+    column: str | None = Field(None, description="time column, hash key, or column of split names")
+    until: dict[str, Moment] = Field(
+        default_factory=dict,
+        description="by time: split: first moment that no longer belongs; UTC unless it says else",
+    )
+    buckets: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=lambda: {"train": 8, "eval": 1, "test": 1},
         description="by hash: split: share",
     )

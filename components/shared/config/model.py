@@ -7,11 +7,25 @@ from typing import Literal
 from headrace.components.shared.config.section import Section
 from pydantic import Field, model_validator
 
+#: Per task, the metrics in the order they are shown; the first is the one promotion looks at.
+METRICS = {
+    "binary_classification": (
+        "auc",
+        "auc_precision_recall",
+        "binary_accuracy",
+        "binary_crossentropy",
+        "calibration",
+    ),
+    "regression": ("root_mean_squared_error", "mean_absolute_error", "mean_squared_error"),
+}
+
 
 class Tuning(Section):
     """The search over ``build_model``'s hyperparameters."""
 
-    algorithm: Literal["random", "grid", "hyperband"] = "random"
+    algorithm: Literal["random", "grid", "hyperband"] = Field(
+        "random", description="KerasTuner's search"
+    )
     trials: int = Field(0, ge=0, description="0 trains with the defaults of model.py")
     epochs: int = Field(3, ge=1, description="epochs per trial")
     folds: int = Field(1, ge=1, description="k of k-fold cross-validation; 1 uses the eval split")
@@ -19,18 +33,18 @@ class Tuning(Section):
     objective: str | None = Field(
         None, description="validation metric; val_auc or val_loss if unset"
     )
-    seed: int = 17
+    seed: int = Field(17, description="of the search")
 
 
 class Training(Section):
     """How the model is fitted."""
 
-    epochs: int = Field(10, ge=1)
-    batch_size: int = Field(1024, ge=1)
+    epochs: int = Field(10, ge=1, description="most passes over the training split")
+    batch_size: int = Field(1024, ge=1, description="rows per step")
     patience: int = Field(3, ge=1, description="epochs without improvement before stopping")
-    mixed_precision: bool = False
-    xla: bool = False
-    seed: int = 17
+    mixed_precision: bool = Field(False, description="compute in 16 bits, for GPUs")
+    xla: bool = Field(False, description="compile the training step")
+    seed: int = Field(17, description="of weights and of the order of rows")
 
 
 class Bound(Section):
@@ -53,7 +67,7 @@ class Evaluation(Section):
         default_factory=list, description="column lists; each makes a slice per value combination"
     )
     thresholds: dict[str, Bound] = Field(default_factory=dict, description="metric: limits")
-    confidence: float = Field(0.95, gt=0, lt=1)
+    confidence: float = Field(0.95, gt=0, lt=1, description="of the intervals")
     resamples: int = Field(500, ge=100, description="bootstrap resamples for the intervals")
     min_slice_rows: int = Field(100, ge=1, description="smaller slices are shown but never gate")
 
@@ -62,10 +76,12 @@ class Promotion(Section):
     """When a challenger replaces the champion."""
 
     metric: str | None = Field(None, description="auc, or root_mean_squared_error, when unset")
-    rule: Literal["better", "not_worse"] = "better"
+    rule: Literal["better", "not_worse"] = Field(
+        "better", description="better than the champion, or worse by no more than margin"
+    )
     margin: float = Field(0.0, ge=0, description="not_worse: how much worse is still accepted")
-    confidence: float = Field(0.95, gt=0, lt=1)
-    resamples: int = Field(2000, ge=100)
+    confidence: float = Field(0.95, gt=0, lt=1, description="with which the rule must hold")
+    resamples: int = Field(2000, ge=100, description="paired bootstrap resamples")
 
     @model_validator(mode="after")
     def _margin_belongs_to_not_worse(self) -> Promotion:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import yaml
 from headrace.components.shared.config.data import Features, Leakage, Source, Split, Validation
 from headrace.components.shared.config.model import (
+    METRICS,
     Evaluation,
     Promotion,
     Serving,
@@ -17,7 +18,8 @@ from headrace.components.shared.config.model import (
 )
 from headrace.components.shared.config.section import Section
 from headrace.components.shared.errors import ConfigError
-from pydantic import Field
+from headrace.components.shared.text import nearest
+from pydantic import Field, model_validator
 
 FILE = "project.yaml"
 CODE_FILES = ("features.py", "preprocessing.py", "model.py")
@@ -27,17 +29,21 @@ Task = Literal["binary_classification", "regression"]
 class Label(Section):
     """The column to predict."""
 
-    column: str
-    task: Task = "binary_classification"
+    column: str = Field(description="for a binary label: 0 and 1")
+    task: Task = Field("binary_classification", description="chooses metrics and the output's name")
 
 
 class Project(Section):
     """Everything ``project.yaml`` says."""
 
-    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-    description: str = ""
-    label: Label
-    sources: dict[str, Source] = Field(min_length=1)
+    name: str = Field(
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", description="of the project and its model"
+    )
+    description: str = Field("", description="what is predicted, and for whom")
+    label: Label = Field(description="what to predict")
+    sources: dict[str, Source] = Field(
+        min_length=1, description="tables to ingest, by the names that features.py uses"
+    )
     features: Features = Features()
     split: Split = Split()
     curated_schema: str | None = Field(
@@ -50,6 +56,19 @@ class Project(Section):
     evaluation: Evaluation = Evaluation()
     promotion: Promotion = Promotion()
     serving: Serving = Serving()
+
+    @model_validator(mode="after")
+    def _metrics_of_the_task(self) -> Project:
+        named = dict.fromkeys(self.evaluation.thresholds, "evaluation.thresholds")
+        if self.promotion.metric:
+            named[self.promotion.metric] = "promotion.metric"
+        for metric, key in named.items():
+            if metric not in METRICS[self.label.task]:
+                raise ValueError(
+                    f"{key}: {metric!r} is not a metric of {self.label.task}. "
+                    f"{nearest(metric, METRICS[self.label.task])}"
+                )
+        return self
 
 
 def load(folder: Path, overrides: Sequence[str] = ()) -> Project:
@@ -97,7 +116,13 @@ def _set(values: dict[str, Any], override: str) -> None:
                 fix="`docs/project.md` lists every key.",
             )
         values = inner
-    values[last] = yaml.safe_load(text)
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"--set {override!r} has a value that is not YAML: {str(error).splitlines()[0]}",
+            fix="For example: --set training.epochs=3 or --set 'features.exclude=[id, month]'",
+        ) from None
 
 
 def read_code(folder: Path) -> dict[str, str]:
@@ -110,10 +135,20 @@ def read_code(folder: Path) -> dict[str, str]:
     for name in CODE_FILES:
         path = folder / name
         if path.exists():
-            code[name] = path.read_text(encoding="utf-8")
+            code[name] = _read_source(path)
         elif name != "features.py":
             raise ConfigError(
                 f"{folder} lacks {name}.",
                 fix="Write it, or start from `headrace init <folder>`, which makes one.",
             )
     return code
+
+
+def _read_source(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is not UTF-8: byte {error.object[error.start]:#04x} at {error.start}.",
+            fix="Save it as UTF-8.",
+        ) from None
