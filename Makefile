@@ -42,8 +42,9 @@ format: setup ## Format the code
 compile: setup ## Compile the pipelines to pipelines/compiled (golden files)
 	@$(BIN)/python -m headrace.pipelines.compile
 
-docs: setup ## Write the components' README files from their docstrings
+docs: setup ## Write the generated pages: component READMEs and docs/project.md
 	@$(BIN)/python scripts/generate_readmes.py
+	@$(BIN)/python scripts/generate_docs.py
 
 bench: setup ## Measure against the targets, side by side in one run
 	@$(BIN)/python -m benchmarks
