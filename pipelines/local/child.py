@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import io
 import json
 import logging
 import os
@@ -37,6 +38,11 @@ def enter(request: Mapping[str, Any]) -> None:
     os.close(log)
     os.close(nothing)
     os.chdir(request["cwd"])
+    for stream in (sys.stdout, sys.stderr):
+        # What a step printed must be in its log also when it is killed.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     os.environ.update(request["env"])
     os.environ[STEP_VARIABLE] = request["id"]
     # `python3` in a step's command must be the interpreter that runs the pipeline.

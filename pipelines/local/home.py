@@ -11,6 +11,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from headrace.components.shared.errors import ConfigError, StorageError
 from headrace.pipelines.local.records import RUN_FILE, RunRecord, State
 
 _LOCK = "lock"
+_PATIENCE = (0.0, 0.02, 0.05, 0.1)
 _ID_LENGTH = len("20260101-000000-abcdef")
 
 
@@ -60,7 +62,8 @@ class Home:
         folder = self.runs / run_id
         folder.mkdir(parents=True, exist_ok=True)
         with self.shared(), (folder / _LOCK).open("a") as stream:
-            if not _try_lock(stream, fcntl.LOCK_EX):
+            # Somebody may be looking, for a moment, whether this run is alive.
+            if not any(_try_lock(stream, fcntl.LOCK_EX, wait=wait) for wait in _PATIENCE):
                 raise ConfigError(
                     f"Run {run_id} is still going on in another process.",
                     fix="Wait for it to end, or stop it first.",
@@ -162,7 +165,8 @@ class Home:
         )
 
 
-def _try_lock(stream: IO[str], kind: int) -> bool:
+def _try_lock(stream: IO[str], kind: int, *, wait: float = 0.0) -> bool:
+    time.sleep(wait)
     try:
         fcntl.flock(stream, kind | fcntl.LOCK_NB)
     except BlockingIOError:

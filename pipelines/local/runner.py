@@ -161,8 +161,9 @@ class _Run:
             self._log.update(leaf.record, state=State.FAILED, error=failure.record, ended=now())
             raise
         except Stopped:
-            if leaf.record.state is State.RUNNING:
-                self._log.update(leaf.record, state=State.INTERRUPTED, ended=now())
+            if leaf.record.state is State.RUNNING and leaf.record.started:
+                seconds = (now() - leaf.record.started).total_seconds()
+                self._log.update(leaf.record, state=State.INTERRUPTED, ended=now(), seconds=seconds)
             raise
         finally:
             self._awaiting_tfx.discard(planned.name)

@@ -91,6 +91,7 @@ class StepRunner:
             run_id=self._run.run_id,
         )
         outputs = self._services.store.describe_outputs(values)
+        self._services.store.remember(outputs)
         self._services.log.update(
             leaf.record, state=State.SUCCEEDED, outputs=outputs, started=now(), ended=now()
         )
@@ -139,7 +140,10 @@ class StepRunner:
     def _attempt(self, leaf: Leaf, arguments: kfp.Values, key: str, attempt: int) -> kfp.Values:
         services = self._services
         executor = leaf.executor
-        process = services.pool.get(kind_of(executor.image))
+        kind = kind_of(executor.image)
+        if kind == TFX and not services.pool.is_ready(kind):
+            services.log.message(f"{leaf.record.name} waits for TensorFlow to load")
+        process = services.pool.get(kind)
         with services.slots.hold(
             executor.memory_request or executor.memory_limit, urgency=leaf.urgency
         ):

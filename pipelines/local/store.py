@@ -73,7 +73,7 @@ class StepStore:
             external = record.metadata.get(_EXTERNAL)
             if step.key != key or is_gone or (external and not Path(str(external)).exists()):
                 return None
-        self._remember(step.outputs)
+        self.remember(step.outputs)
         return Found(step, folder)
 
     def add(self, task: str, partial: Path, values: kfp.Values, step: FinishedStep) -> Found:
@@ -92,7 +92,7 @@ class StepStore:
         (partial / OUTPUTS_FILE).write_text(step.model_dump_json(indent=1), encoding="utf-8")
         folder.parent.mkdir(parents=True, exist_ok=True)
         found = self._place(task, partial, folder, step)
-        self._remember(found.step.outputs)
+        self.remember(found.step.outputs)
         return found
 
     def _place(self, task: str, partial: Path, folder: Path, step: FinishedStep) -> Found:
@@ -146,7 +146,8 @@ class StepStore:
         metadata = metadata_for_key(artifact.get("metadata", {}), self._home.steps)
         return {"type": artifact.get("type"), "digest": digest, "metadata": metadata}
 
-    def _remember(self, outputs: Outputs) -> None:
+    def remember(self, outputs: Outputs) -> None:
+        """Keeps artifacts' digests, so that each content is read once."""
         for record in outputs.artifacts.values():
             self._digests[record.uri] = record.digest
 

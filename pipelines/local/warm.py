@@ -206,6 +206,10 @@ class WarmPool:
         """Asks for a warm process without waiting for it."""
         self._wanted.put(kind)
 
+    def is_ready(self, kind: str) -> bool:
+        """Whether ``get`` would answer at once."""
+        return self._is_up(kind) and self._processes[kind].ready.is_set()
+
     def get(self, kind: str) -> WarmProcess:
         """A warm process that is ready; started if need be.
 

@@ -1,5 +1,6 @@
 import json
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -219,3 +220,28 @@ def test_what_depends_on_the_run_itself_is_never_taken_from_another(execute):
     ]
     assert first.run_id in first.tasks["produce"].error.message
     assert second.run_id in second.tasks["produce"].error.message
+
+
+@lightweight
+def link(text: str) -> str:
+    return text + "x"
+
+
+@dsl.pipeline(name="long")
+def long():
+    text = "x"
+    for number in range(20):
+        task = link(text=text)
+        if number > 16:
+            task.set_caching_options(False)
+        text = task.output
+
+
+def test_a_cached_run_takes_moments(execute, monkeypatch):
+    monkeypatch.undo()
+    execute(long)
+    started = time.monotonic()
+    run = execute(long)
+
+    assert states(run) == ["cached"] * 17 + ["succeeded"] * 3
+    assert time.monotonic() - started < 4

@@ -33,7 +33,7 @@ def refuse(counter: str, kind: str):
 def end_by_signal(number: int):
     import os
 
-    print("about to end", flush=True)
+    print("about to end")
     os.kill(os.getpid(), number)
 
 
@@ -141,6 +141,7 @@ def signals(number: int):
 def test_an_end_by_signal_is_named(execute, number, words):
     run = execute(signals, {"number": number})
 
+    assert "about to end" in Path(run.tasks["end-by-signal"].log).read_text()
     message = run.tasks["end-by-signal"].error.message
     assert all(word in message for word in ["Step `end-by-signal` was ended by", *words]), message
 
