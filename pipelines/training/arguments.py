@@ -41,11 +41,15 @@ def arguments(folder: Path, *, home: Path, overrides: Sequence[str] = ()) -> dic
     project = load(folder, overrides)
     code = read_code(folder)
     sources = {name: _absolute(source, folder) for name, source in project.sources.items()}
-    values = project.model_dump(mode="json")
+    # Without nulls: they are the defaults anyway, and KFP's SDK refuses them inside a parameter.
+    values = project.model_dump(mode="json", exclude_none=True)
     return {
         **{name: values[name] for name in _SECTIONS},
         "project": project.name,
-        "sources": {name: source.model_dump(mode="json") for name, source in sources.items()},
+        "sources": {
+            name: source.model_dump(mode="json", exclude_none=True)
+            for name, source in sources.items()
+        },
         "data_version": data_version(sources),
         "curated_schema": _schema_text(project, folder),
         "serving_destination": _destination(project, home),

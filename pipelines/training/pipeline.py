@@ -5,8 +5,6 @@ cache key holds exactly what the step depends on: touching ``model.py`` trains a
 before it runs.
 """
 
-from kfp import dsl
-
 from headrace.components.data.example_gen.component import example_gen
 from headrace.components.data.ingest.component import ingest
 from headrace.components.deployment.infra_validator.component import infra_validator
@@ -24,6 +22,7 @@ from headrace.components.validation.example_validator.component import example_v
 from headrace.components.validation.leakage_check.component import leakage_check
 from headrace.components.validation.schema_gen.component import schema_gen
 from headrace.components.validation.statistics_gen.component import statistics_gen
+from kfp import dsl
 
 #: Memory that a step may use, as Kubernetes writes it. The runner for this machine plans with it.
 MEMORY = {
@@ -38,7 +37,7 @@ def _sized(task: dsl.PipelineTask, size: str) -> dsl.PipelineTask:
     return task.set_memory_request(request).set_memory_limit(limit)
 
 
-def _resolve(candidate, kind: str, destination, model) -> dsl.PipelineTask:  # noqa: ANN001
+def _resolve(candidate, kind: str, destination, model) -> dsl.PipelineTask:
     task = resolver(candidate=candidate, kind=kind, destination=destination, model=model)
     return _sized(task, "small").set_caching_options(False)
 
@@ -174,6 +173,9 @@ def training_pipeline(
         )
         loaded = _sized(infra_validator(model=model, examples=examples), "training")
         with (
+            # Always true once the gate has let the run pass. Stock kfp.local cannot resolve an
+            # outermost condition on a named output: it would skip the push without a word.
+            dsl.If(gate.output != "", name="data-accepted"),
             dsl.If(evaluated.outputs["blessed"] == True, name="evaluation-blessed"),  # noqa: E712
             dsl.If(compared.outputs["blessed"] == True, name="challenger-blessed"),  # noqa: E712
             dsl.If(loaded.outputs["blessed"] == True, name="infra-blessed"),  # noqa: E712
