@@ -100,10 +100,11 @@ def _to_list(column: pa.ChunkedArray) -> pa.Array:
     kind = values.type
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
         values = values.cast(pa.int64())
-    elif pa.types.is_floating(kind):
-        values = values.cast(pa.float32())
-    elif pa.types.is_timestamp(kind):
-        values = values.cast(pa.timestamp("us", kind.tz)).cast(pa.int64())
+    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        values = values.cast(pa.float64()).cast(pa.float32())
+    elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        zone = getattr(kind, "tz", None)
+        values = values.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64())
     else:
         values = values.cast(pa.string()).cast(pa.binary())
     valid = np.asarray(values.is_valid())

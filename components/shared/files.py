@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from headrace.components.shared.errors import StorageError
+from headrace.components.shared.errors import HeadraceError, StorageError
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -24,17 +24,36 @@ _REASONS = {
 
 @contextlib.contextmanager
 def writing(place: Path | str) -> Iterator[None]:
-    """Turns the operating system's refusal to write ``place`` into a :class:`StorageError`."""
+    """Turns the operating system's refusal to write ``place`` into a :class:`StorageError`.
+
+    Libraries that write by themselves raise their own kinds of errors; these are recognised by
+    the system's words in them.
+    """
     try:
         yield
-    except OSError as error:
-        reason = _REASONS.get(error.errno or 0)
+    except HeadraceError:
+        raise
+    except Exception as error:
+        reason = refusal(error)
         if reason is None:
             raise
         raise StorageError(
             f"{place} cannot be written: {reason}.",
-            fix="Free space, or choose another place with --home, and run again with --resume.",
+            fix="Free space or make it writable, or choose another place (--home, or "
+            "serving.destination for pushed models); then continue with `--resume latest`.",
         ) from error
+
+
+def refusal(error: BaseException) -> str | None:
+    """Why the operating system refused to write, if that is what ``error`` is about."""
+    code = getattr(error, "errno", None)
+    if code in _REASONS:
+        return _REASONS[code]
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return "a file is where a folder should be"
+    # Neither shutil.Error, which lists all that failed, nor the errors of C++ libraries have one.
+    text = str(error)
+    return next((why for code, why in _REASONS.items() if os.strerror(code) in text), None)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -42,8 +61,11 @@ def write_text(path: Path, text: str) -> None:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -7,6 +7,7 @@ fsspec opens.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import shutil
@@ -57,7 +58,13 @@ class ModelStore:
         place = f"{self.path(version)}/{MANIFEST}"
         if not self._fs.isfile(place):
             return {}
-        return json.loads(self._fs.cat_file(place))  # type: ignore[no-any-return]
+        try:
+            return json.loads(self._fs.cat_file(place))  # type: ignore[no-any-return]
+        except ValueError:
+            raise StorageError(
+                f"{place} is damaged: it is not JSON.",
+                fix=f"Remove {self.path(version)}, or push that model again.",
+            ) from None
 
     def fetch(self, version: int, target: Path, part: str = "") -> None:
         """Copies a version, or one part of it, to a local folder."""
@@ -84,12 +91,13 @@ class ModelStore:
         record = {**manifest, "version": version, "pushed_at": stamp}
         with tempfile.TemporaryDirectory(prefix="headrace-push-") as scratch:
             staged = Path(scratch) / str(version)
-            shutil.copytree(saved_model, staged)
-            for name, source in extras.items():
-                place = staged / EXTRA / name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                copy = shutil.copytree if source.is_dir() else shutil.copy2
-                copy(source, place)
+            with files.writing(scratch):
+                shutil.copytree(saved_model, staged)
+                for name, source in extras.items():
+                    place = staged / EXTRA / name
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    copy = shutil.copytree if source.is_dir() else shutil.copy2
+                    copy(source, place)
             files.write_json(staged / MANIFEST, record)
             with files.writing(self.uri):
                 self._publish(staged, version)
@@ -124,9 +132,14 @@ class ModelStore:
             return
         graph = staged / "saved_model.pb"
         rest = [p for p in sorted(staged.rglob("*")) if p.is_file() and p != graph]
-        for file in [*rest, graph]:
-            target = f"{self.path(version)}/{file.relative_to(staged).as_posix()}"
-            self._fs.put_file(str(file), target)
+        try:
+            for file in [*rest, graph]:
+                target = f"{self.path(version)}/{file.relative_to(staged).as_posix()}"
+                self._fs.put_file(str(file), target)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._fs.rm(self.path(version), recursive=True)
+            raise
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:

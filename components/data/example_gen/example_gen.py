@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from headrace.components.data.example_gen.checks import check_features, check_label
 from headrace.components.data.example_gen.splits import assign
 from headrace.components.shared import examples
+from headrace.components.shared.checks import check_features, check_label, check_types
 from headrace.components.shared.config.data import Features, Split
 from headrace.components.shared.config.project import Label
 
@@ -41,9 +41,12 @@ def run(
     wanted = Label.parse(label, where="label")
     kept = Features.parse(features, where="features")
     hidden = {wanted.column, *kept.exclude, *kept.known_after}
+    check_types(rows)
     rows = check_features(rows, [name for name in rows.columns if name not in hidden])
     parts = assign(rows, Split.parse(split, where="split"))
-    check_label(parts, wanted)
+    for name, part in parts.items():
+        where = f"Label {wanted.column!r}, split {name!r}"
+        check_label(part[wanted.column], wanted, where=where)
     for name, part in parts.items():
         examples.write(part.to_arrow(), examples.split_folder(target, name))
     return {name: part.height for name, part in parts.items()}

@@ -9,6 +9,8 @@ from headrace.components.shared.config.data import SPLITS, Split
 from headrace.components.shared.errors import ConfigError, DataError
 from headrace.components.shared.text import nearest
 
+_NO_NUMBER = int(np.iinfo(np.int64).min)
+
 
 def assign(table: pl.DataFrame, rule: Split) -> dict[str, pl.DataFrame]:
     """Rows of ``table`` per split, in their order; rows after the last moment are left out.
@@ -53,7 +55,10 @@ def _by_time(table: pl.DataFrame, rule: Split) -> np.ndarray:
 
 def _by_hash(table: pl.DataFrame, rule: Split) -> np.ndarray:
     key = table.select(rule.column) if rule.column else table
-    hashes = pd.util.hash_pandas_object(key.to_pandas(), index=False).to_numpy()
+    # A missing value must not turn whole numbers into floats: all rows would move.
+    whole = (pl.selectors.integer() | pl.selectors.boolean()).cast(pl.Int64).fill_null(_NO_NUMBER)
+    key = key.with_columns(whole).to_pandas()
+    hashes = pd.util.hash_pandas_object(key, index=False).to_numpy()
     shares = np.cumsum([rule.buckets[name] for name in SPLITS])
     return np.searchsorted(shares, hashes % np.uint64(shares[-1]), side="right")
 

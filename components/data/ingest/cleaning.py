@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 from headrace.components.shared.config.data import Cleaning, Timestamp
 from headrace.components.shared.errors import ConfigError, DataError
@@ -9,6 +11,9 @@ from headrace.components.shared.text import nearest
 
 _TYPES = {"int": pl.Int64, "float": pl.Float64, "bool": pl.Boolean, "string": pl.String}
 _TIME = pl.Datetime("us", "UTC")
+#: The end of year 9999.
+_LAST_SECOND = 253_402_300_799
+_ZONE_IN_FORMAT = re.compile(r"%[:#]*z")
 
 
 def clean(table: pl.DataFrame, rules: Cleaning, *, name: str) -> pl.DataFrame:
@@ -42,6 +47,12 @@ def _check_columns(table: pl.DataFrame, rules: Cleaning, name: str) -> None:
         if column not in table.columns:
             raise _no_column(column, table.columns, f"{name}.clean.rename")
     renamed = [rules.rename.get(column, column) for column in table.columns]
+    for column in rules.rename.values():
+        if renamed.count(column) > 1:
+            raise ConfigError(
+                f"sources.{name}.clean.rename gives the name {column!r} to more than one column.",
+                fix="Choose a name that no other column has, or rename the other one too.",
+            )
     for rule in ("types", "timestamps", "required", "unique", "drop"):
         for column in getattr(rules, rule):
             if column not in renamed:
@@ -77,37 +88,57 @@ def _typed(column: pl.Series, kind: str, name: str) -> pl.Series:
 
 def _timestamp(column: pl.Series, rule: Timestamp, name: str) -> pl.Series:
     if column.dtype == pl.String:
-        numbers = column.cast(pl.Int64, strict=False)
+        numbers = column.cast(pl.Float64, strict=False)
         epoch = rule.format is None and numbers.null_count() == column.null_count()
         result = _from_epoch(numbers) if epoch else _from_text(column, rule)
-    elif column.dtype.is_integer():
+    elif column.dtype.is_numeric():
         result = _from_epoch(column)
-    elif column.dtype.is_temporal():
+    elif column.dtype in (pl.Date, pl.Datetime):
         result = column.cast(pl.Datetime("us")) if column.dtype == pl.Date else column
         if getattr(result.dtype, "time_zone", None) is None:
-            result = result.dt.replace_time_zone(rule.timezone, ambiguous="earliest")
+            result = _in_zone(result, rule)
     else:
         raise DataError(
             f"Column {column.name!r} of source {name!r} is {column.dtype}, not a time.",
             fix="Give it as text, seconds since 1970, or a timestamp.",
         )
-    _complain(column, result, f"is not a time in format {rule.format or 'ISO 8601'}", name)
+    zone = "" if rule.timezone == "UTC" else f" in {rule.timezone}"
+    problem = f"is not a time in format {rule.format or 'ISO 8601 or seconds since 1970'}{zone}"
+    _complain(column, result, problem, name)
     return result.dt.convert_time_zone("UTC").cast(_TIME)
 
 
 def _from_epoch(seconds: pl.Series) -> pl.Series:
-    return (seconds * 1_000_000).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    # Larger numbers are milliseconds or finer, which would pass as seconds of a far future.
+    sane = seconds.is_between(-_LAST_SECOND, _LAST_SECOND)
+    micros = (seconds.set(~sane.fill_null(True), None) * 1_000_000).round().cast(pl.Int64)
+    return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def _from_text(column: pl.Series, rule: Timestamp) -> pl.Series:
-    zoned = column.drop_nulls().head(1).str.contains(r"(Z|[+-]\d\d:?\d\d)$").any()
+    if rule.format is not None:
+        zoned = pl.Series([_ZONE_IN_FORMAT.search(rule.format) is not None] * len(column))
+    else:
+        zoned = column.str.contains(r"(Z|[+-]\d\d:?\d\d)$").fill_null(True)
+    absolute = _parsed(column.set(~zoned, None), rule.format, zoned=True)
+    local = _parsed(column.set(zoned, None), rule.format, zoned=False)
+    return absolute.zip_with(zoned, _in_zone(local, rule).dt.convert_time_zone("UTC"))
+
+
+def _parsed(column: pl.Series, pattern: str | None, *, zoned: bool) -> pl.Series:
+    kind = _TIME if zoned else pl.Datetime("us")
+    if column.null_count() == len(column):
+        return pl.Series(column.name, [None] * len(column), kind)
     try:
-        if zoned:
-            return column.str.to_datetime(rule.format, time_zone="UTC", strict=False).cast(_TIME)
-        parsed = column.str.to_datetime(rule.format, time_unit="us", strict=False)
+        zone = "UTC" if zoned else None
+        return column.str.to_datetime(pattern, time_zone=zone, strict=False).cast(kind)
     except pl.exceptions.PolarsError:  # no value looks like a time
-        return pl.Series(column.name, [None] * len(column), _TIME)
-    return parsed.dt.replace_time_zone(rule.timezone, ambiguous="earliest", non_existent="null")
+        return pl.Series(column.name, [None] * len(column), kind)
+
+
+def _in_zone(column: pl.Series, rule: Timestamp) -> pl.Series:
+    """Local times as moments: the first of two in autumn, none for the gap in spring."""
+    return column.dt.replace_time_zone(rule.timezone, ambiguous="earliest", non_existent="null")
 
 
 def _complain(before: pl.Series, after: pl.Series, problem: str, name: str) -> None:
@@ -128,7 +159,7 @@ def _filter(table: pl.DataFrame, condition: str, name: str) -> pl.DataFrame:
         raise ConfigError(
             f"sources.{name}.clean.where: {condition!r} is not a condition on this table: "
             f"{str(error).partition(chr(10))[0]}",
-            fix=f"Write it in SQL. {nearest(condition.split()[0], table.columns)}",
+            fix=f"Write it in SQL. {nearest(condition.strip().split(' ')[0], table.columns)}",
         ) from None
 
 

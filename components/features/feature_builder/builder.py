@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 from headrace.components.shared import files, project_code
+from headrace.components.shared.checks import check_features, check_label, check_types
 from headrace.components.shared.config.data import Features
 from headrace.components.shared.config.project import Label
 from headrace.components.shared.errors import ConfigError, DataError, ProjectCodeError
@@ -38,11 +39,14 @@ def run(
 
     Raises:
         ProjectCodeError: ``features.py`` raises or returns something else than a table.
-        DataError: the table is empty, or a column that the project names is missing.
+        DataError: the table is empty, a column that the project names is missing, or a label or
+            feature cannot be learnt from.
     """
     sources = {path.stem: pl.read_parquet(path) for path in sorted(tables.glob("*.parquet"))}
     result = _build(sources, code)
-    _check(result, Label.parse(label, where="label"), Features.parse(features, where="features"))
+    result = _checked(
+        result, Label.parse(label, where="label"), Features.parse(features, where="features")
+    )
     with files.writing(table):
         table.parent.mkdir(parents=True, exist_ok=True)
         result.write_parquet(table, compression="zstd")
@@ -69,11 +73,12 @@ def _build(sources: dict[str, pl.DataFrame], code: Mapping[str, str]) -> pl.Data
     return result
 
 
-def _check(table: pl.DataFrame, label: Label, features: Features) -> None:
+def _checked(table: pl.DataFrame, label: Label, features: Features) -> pl.DataFrame:
     if table.is_empty():
         raise DataError("The labelled table has no rows.", fix=f"Check {FILE} and the sources.")
     named = {label.column: "label.column"}
     named |= dict.fromkeys(features.exclude, "features.exclude")
+    named |= dict.fromkeys(features.known_at, "features.known_at")
     named |= dict.fromkeys(features.known_at.values(), "features.known_at")
     if features.prediction_time:
         named[features.prediction_time] = "features.prediction_time"
@@ -83,6 +88,17 @@ def _check(table: pl.DataFrame, label: Label, features: Features) -> None:
                 f"The labelled table has no column {column!r}, which {key} names.",
                 fix=f"Correct project.yaml or the source. {nearest(column, table.columns)}",
             )
+    for column in {*features.known_at.values(), features.prediction_time} - {None}:
+        if not table[column].dtype.is_temporal():
+            raise DataError(
+                f"Column {column!r} is {table[column].dtype}; features.known_at and "
+                "features.prediction_time compare times.",
+                fix="Parse it with a rule under sources.<name>.clean.timestamps.",
+            )
+    check_types(table)
+    check_label(table[label.column], label, where=f"Label {label.column!r}")
+    hidden = {label.column, *features.exclude, *features.known_after}
+    return check_features(table, [name for name in table.columns if name not in hidden])
 
 
 def _shapes(sources: dict[str, pl.DataFrame]) -> str:

@@ -1,0 +1,17 @@
+import pytest
+from headrace.components.shared.errors import GateError
+from headrace.components.validation.data_gate import gate
+
+
+def test_data_that_every_check_blessed_pass():
+    assert gate.run({"a": (True, "fine"), "b": (True, "fine")}) == "2 checks passed"
+
+
+def test_every_refusal_is_told_and_no_blessing():
+    checks = {"first": (False, "too late"), "second": (True, "fine"), "third": (False, "drift")}
+    with pytest.raises(GateError) as caught:
+        gate.run(checks)
+    assert "first: too late" in caught.value.message
+    assert "third: drift" in caught.value.message
+    assert "fine" not in caught.value.message
+    assert "nothing was trained or pushed" in caught.value.message
