@@ -81,7 +81,8 @@ def build_features(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
     parts += [weather_features(flights, tables["weather"]), previous_leg_features(flights)]
     parts += rolling_features(flights, events) + backlog_features(flights, events["backlog"])
     keys = flights.select("flight_id", "sched_dep", "prediction_time", "month", LABEL)
-    latest = as_of(flights, events["overdue"], [], LEAD).select(events_time="known_at")
+    everything = pl.concat([stream.select("known_at") for stream in events.values()])
+    latest = as_of(flights, everything.sort("known_at"), [], LEAD).select(events_time="known_at")
     frame = pl.concat([keys, latest, *parts], how="horizontal")
     return frame.filter(pl.col(LABEL).is_not_null()).cast({cs.integer(): pl.Int64})
 
