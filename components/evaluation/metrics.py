@@ -1,21 +1,29 @@
 """Metrics over resampled rows, fast enough for a thousand bootstrap resamples.
 
-Names and definitions are TFMA's. A resample is a count per row; rows are ranked once, so that each
-resample costs a few passes over the data and no sort.
+Names and definitions are TFMA's. A resample is a count per row. Rows are sorted by score once, so
+that a whole batch of resamples costs a few passes over a matrix and no further sort.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-from headrace.components.shared.config.model import METRICS
 
-Counts = np.ndarray
-Metric = Callable[[Counts], float]
+#: Takes counts of shape ``[resamples, rows]``, gives values of shape ``[resamples]``.
+Metric = Callable[[np.ndarray], np.ndarray]
 
-NAMES = METRICS
+#: Per task, the metrics in the order they are shown; the first is the one promotion looks at.
+NAMES = {
+    "binary_classification": (
+        "auc",
+        "auc_precision_recall",
+        "binary_accuracy",
+        "binary_crossentropy",
+        "calibration",
+    ),
+    "regression": ("root_mean_squared_error", "mean_absolute_error", "mean_squared_error"),
+}
 #: Metrics of which less is better. Calibration is best at 1.
 LOWER_IS_BETTER = frozenset(
     {"binary_crossentropy", "root_mean_squared_error", "mean_absolute_error", "mean_squared_error"}
@@ -31,39 +39,44 @@ def prepare(task: str, label: np.ndarray, prediction: np.ndarray) -> dict[str, M
         prediction: Model output, shape ``[rows]``.
 
     Returns:
-        Metric name to a function of counts, shape ``[rows]``.
+        Metric name to function.
     """
     if task == "regression":
         return _regression(label, prediction)
     return _binary(label, prediction)
 
 
-@dataclass(frozen=True)
 class _Ranked:
-    """Rows grouped by equal score, in growing order."""
+    """Rows in growing order of score, in groups of equal score."""
 
-    rank: np.ndarray
-    groups: int
-    label: np.ndarray
+    def __init__(self, label: np.ndarray, score: np.ndarray) -> None:
+        self._order = np.argsort(score, kind="stable")
+        ordered = score[self._order]
+        self._label = label[self._order].astype(float)
+        self._starts = np.flatnonzero(np.concatenate([[True], np.diff(ordered) > 0]))
+        self._tied = len(self._starts) < len(ordered)
 
-    def masses(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
-        """Positive and negative rows per group."""
-        every = np.bincount(self.rank, weights=counts, minlength=self.groups)
-        positive = np.bincount(self.rank, weights=counts * self.label, minlength=self.groups)
-        return positive, every - positive
+    def masses(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positive and negative rows per group, shape ``[resamples, groups]``."""
+        every = counts[:, self._order]
+        positive = every * self._label
+        negative = every - positive
+        if self._tied:
+            positive = np.add.reduceat(positive, self._starts, axis=1)
+            negative = np.add.reduceat(negative, self._starts, axis=1)
+        return positive, negative
 
 
 def _binary(label: np.ndarray, prediction: np.ndarray) -> dict[str, Metric]:
-    values, rank = np.unique(prediction, return_inverse=True)
-    ranked = _Ranked(rank, len(values), label.astype(float))
+    ranked = _Ranked(label, prediction)
     clipped = np.clip(prediction.astype(float), 1e-7, 1 - 1e-7)
     loss = -(label * np.log(clipped) + (1 - label) * np.log1p(-clipped))
-    hit = (prediction > 0.5) == (label > 0.5)
+    hit = ((prediction > 0.5) == (label > 0.5)).astype(float)
     return {
         "auc": lambda counts: _auc(*ranked.masses(counts)),
         "auc_precision_recall": lambda counts: _average_precision(*ranked.masses(counts)),
-        "binary_accuracy": lambda counts: float(counts @ hit / counts.sum()),
-        "binary_crossentropy": lambda counts: float(counts @ loss / counts.sum()),
+        "binary_accuracy": lambda counts: counts @ hit / counts.sum(axis=1),
+        "binary_crossentropy": lambda counts: counts @ loss / counts.sum(axis=1),
         "calibration": lambda counts: _ratio(counts @ prediction, counts @ label),
     }
 
@@ -72,33 +85,33 @@ def _regression(label: np.ndarray, prediction: np.ndarray) -> dict[str, Metric]:
     error = prediction.astype(float) - label
     squared, absolute = error**2, np.abs(error)
     return {
-        "root_mean_squared_error": lambda c: float(np.sqrt(c @ squared / c.sum())),
-        "mean_absolute_error": lambda c: float(c @ absolute / c.sum()),
-        "mean_squared_error": lambda c: float(c @ squared / c.sum()),
+        "root_mean_squared_error": lambda c: np.sqrt(c @ squared / c.sum(axis=1)),
+        "mean_absolute_error": lambda c: c @ absolute / c.sum(axis=1),
+        "mean_squared_error": lambda c: c @ squared / c.sum(axis=1),
     }
 
 
-def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
+def _auc(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """Area under the ROC curve as the Mann-Whitney statistic; ties count half."""
-    below = np.cumsum(negative) - negative
-    won = float(positive @ (below + negative / 2))
-    return _ratio(won, float(positive.sum() * negative.sum()))
+    below = np.cumsum(negative, axis=1)
+    won = np.einsum("rg,rg->r", positive, below - negative / 2)
+    return _ratio(won, positive.sum(axis=1) * below[:, -1])
 
 
-def _average_precision(positive: np.ndarray, negative: np.ndarray) -> float:
+def _average_precision(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """Area under the precision-recall curve as average precision (step-wise)."""
-    hits = np.cumsum(positive[::-1])
-    shown = hits + np.cumsum(negative[::-1])
+    hits = np.cumsum(positive[:, ::-1], axis=1)
+    shown = hits + np.cumsum(negative[:, ::-1], axis=1)
     precision = np.divide(hits, shown, out=np.zeros_like(hits), where=shown > 0)
-    return _ratio(float(positive[::-1] @ precision), float(hits[-1]))
+    return _ratio(np.einsum("rg,rg->r", positive[:, ::-1], precision), hits[:, -1])
 
 
-def _ratio(above: float, below: float) -> float:
-    return float(above / below) if below else float("nan")
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.full_like(above, np.nan, dtype=float), where=below != 0)
 
 
-def badness(name: str, value: float) -> float:
-    """How bad a value is: grows as the model gets worse, whatever the metric's direction."""
+def badness(name: str, value: np.ndarray) -> np.ndarray:
+    """How bad values are: grows as the model gets worse, whatever the metric's direction."""
     if name == "calibration":
-        return abs(value - 1)
+        return np.abs(value - 1)
     return value if name in LOWER_IS_BETTER else -value

@@ -1,16 +1,19 @@
-"""Bootstrap over rows, by scipy, of several metrics at once.
+"""Bootstrap over rows, by scipy, of several metrics on the same resamples.
 
 Percentile intervals: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-_BATCH = 50
+from headrace.components.evaluation.metrics import Metric
+
+#: Cells of the count matrix of one batch: small enough to stay in the processor's cache.
+_BATCH_CELLS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -23,34 +26,31 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Bootstrap:
-    """Observed values, and one row of values per resample.
+class Samples:
+    """One metric, observed and resampled.
 
     Attributes:
-        observed: Shape ``[metrics]``.
-        resampled: Shape ``[metrics, resamples]``.
+        observed: On the rows as they are.
+        resampled: On each resample.
     """
 
-    observed: np.ndarray
+    observed: float
     resampled: np.ndarray
 
-    def intervals(self, confidence: float) -> list[Interval]:
-        """Percentile interval of each metric."""
+    def interval(self, confidence: float) -> Interval:
+        """The percentile interval."""
         tail = (1 - confidence) / 2
-        low, high = np.nanquantile(self.resampled, [tail, 1 - tail], axis=1)
-        return [
-            Interval(float(value), float(a), float(b))
-            for value, a, b in zip(self.observed, low, high, strict=True)
-        ]
+        low, high = np.nanquantile(self.resampled, [tail, 1 - tail])
+        return Interval(self.observed, float(low), float(high))
 
 
 def bootstrap(
-    metrics: Sequence[Callable[[np.ndarray], float]], rows: int, *, resamples: int, seed: int = 17
-) -> Bootstrap:
+    metrics: Mapping[str, Metric], rows: int, *, resamples: int, seed: int = 17
+) -> dict[str, Samples]:
     """Resamples rows with replacement and computes every metric on the same resamples.
 
     Args:
-        metrics: Functions of how often each row counts, shape ``[rows]``.
+        metrics: Name to function of counts, shape ``[resamples, rows]``.
         rows: Number of rows.
         resamples: Number of resamples.
         seed: Seed of the generator.
@@ -58,20 +58,21 @@ def bootstrap(
     from scipy import stats
 
     def statistic(index: np.ndarray, axis: int = -1) -> np.ndarray:
-        draws = np.atleast_2d(index)
-        counts = [np.bincount(draw, minlength=rows).astype(float) for draw in draws]
-        values = np.array([[metric(count) for count in counts] for metric in metrics])
+        counts = np.array([np.bincount(draw, minlength=rows) for draw in np.atleast_2d(index)])
+        values = np.array([metric(counts.astype(float)) for metric in metrics.values()])
         return values if index.ndim > 1 else values[:, 0]
 
-    result = stats.bootstrap(
+    drawn = stats.bootstrap(
         (np.arange(rows),),
         statistic,
         vectorized=True,
         n_resamples=resamples,
-        batch=_BATCH,
+        batch=max(1, _BATCH_CELLS // rows),
         method="percentile",
         rng=np.random.default_rng(seed),
-    )
-    everything = np.ones(rows)
-    observed = np.array([metric(everything) for metric in metrics])
-    return Bootstrap(observed, result.bootstrap_distribution.reshape(len(metrics), -1))
+    ).bootstrap_distribution.reshape(len(metrics), -1)
+    once = np.ones((1, rows))
+    return {
+        name: Samples(float(metric(once)[0]), values)
+        for (name, metric), values in zip(metrics.items(), drawn, strict=True)
+    }

@@ -55,6 +55,8 @@ def arguments(folder: Path, *, home: Path, overrides: Sequence[str] = ()) -> dic
         "serving_destination": _destination(project, home),
         "features_code": _only(code, "features.py"),
         "preprocessing_code": _only(code, "preprocessing.py"),
+        # Without a search the tuner does not read the model, so a change of it does not concern it.
+        "search_code": _only(code, "model.py") if project.tuning.trials else {},
         "model_code": _only(code, "model.py"),
     }
 

@@ -61,6 +61,7 @@ def training_pipeline(
     serving: dict,
     features_code: dict,
     preprocessing_code: dict,
+    search_code: dict,
     model_code: dict,
     beam_args: list = [],  # noqa: B006  KFP reads the default, nothing mutates it
 ):
@@ -84,7 +85,8 @@ def training_pipeline(
         serving: The section `serving` of project.yaml.
         features_code: Files for `feature_builder`: features.py, or nothing.
         preprocessing_code: Files for `transform`: preprocessing.py.
-        model_code: Files for `tuner` and `trainer`: model.py.
+        search_code: Files for `tuner`: model.py, or nothing when no search is asked for.
+        model_code: Files for `trainer`: model.py.
         beam_args: Beam options of `transform`; empty for the step's own process.
     """
     last = _sized(run_status(project=project), "small").set_caching_options(False)
@@ -143,13 +145,15 @@ def training_pipeline(
         learning = {
             "transformed_examples": transformed.outputs["transformed_examples"],
             "transform_graph": transformed.outputs["transform_graph"],
-            "code": model_code,
             "label": label,
             "training": training,
         }
-        tuned = _sized(tuner(tuning=tuning, **learning), "training").after(gate)
+        tuned = _sized(tuner(tuning=tuning, code=search_code, **learning), "training").after(gate)
         model = _sized(
-            trainer(hyperparameters=tuned.outputs["hyperparameters"], **learning), "training"
+            trainer(
+                hyperparameters=tuned.outputs["hyperparameters"], code=model_code, **learning
+            ),
+            "training",
         ).outputs["model"]
         champion = _resolve(model, "model", serving_destination, project)
         evaluated = _sized(

@@ -100,15 +100,16 @@ def _compare(
         reason = "nothing has been pushed yet"
         if version:
             reason = f"the champion, version {version}, cannot answer on these rows"
-        value = own(np.ones(rows.height))
+        value = float(own(np.ones((1, rows.height)))[0])
         return Result(True, f"promoted without a comparison: {reason}", metric, value), np.empty(0)
     other = prepare(task, label, rows["champion"].to_numpy())[metric]
-    samples = bootstrap([own, other], rows.height, resamples=rule.resamples)
-    worse = np.array(
-        [badness(metric, a) - badness(metric, b) for a, b in samples.resampled.T], dtype=float
+    both = {"challenger": own, "champion": other}
+    samples = bootstrap(both, rows.height, resamples=rule.resamples)
+    worse = badness(metric, samples["challenger"].resampled) - badness(
+        metric, samples["champion"].resampled
     )
     worst = float(np.quantile(worse, rule.confidence))
-    challenger, champion = (float(value) for value in samples.observed)
+    challenger, champion = samples["challenger"].observed, samples["champion"].observed
     blessed = worst < 0 if rule.rule == "better" else worst <= rule.margin
     return (
         Result(

@@ -79,7 +79,7 @@ def run(
     own = {name: found.value for name, found in measured[0].metrics.items()}
     values[()] = {**own, **values[()]}
     _write_page(page, rows, truth.task, values, measured, checks, refusal, settings)
-    slices = view.slice_table(measured, truth.task)
+    slices = view.slice_table(values, measured, truth.task)
     return Result(rows, truth.task, values[()], checks, slices)
 
 

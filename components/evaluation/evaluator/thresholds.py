@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import polars as pl
 from headrace.components.evaluation.evaluator.predictions import CHAMPION, LABEL, PREDICTION
 from headrace.components.evaluation.evaluator.tfma_metrics import SliceKey, slice_keys
 from headrace.components.evaluation.metrics import NAMES, badness, prepare
-from headrace.components.evaluation.resampling import Bootstrap, Interval, bootstrap
+from headrace.components.evaluation.resampling import Interval, Samples, bootstrap
 from headrace.components.shared.config.model import Bound, Evaluation
 from headrace.components.shared.errors import ConfigError
 from headrace.components.shared.text import nearest
@@ -62,30 +63,38 @@ def _measure_slice(
     rows: pl.DataFrame, key: SliceKey, task: str, settings: Evaluation
 ) -> SliceResult:
     label = rows[LABEL].to_numpy()
+    names = _wanted(key, task, settings)
     own = prepare(task, label, rows[PREDICTION].to_numpy())
-    functions = list(own.values())
+    functions = {name: own[name] for name in names}
     if CHAMPION in rows.columns:
-        functions += prepare(task, label, rows[CHAMPION].to_numpy()).values()
+        other = prepare(task, label, rows[CHAMPION].to_numpy())
+        functions |= {f"{CHAMPION} {name}": other[name] for name in names}
     samples = bootstrap(functions, rows.height, resamples=settings.resamples)
-    names, count = list(own), len(own)
-    intervals = samples.intervals(settings.confidence)
-    change = {}
-    if len(functions) > count:
-        change = dict(
-            zip(names, _change(samples, names).intervals(settings.confidence), strict=True)
-        )
-    return SliceResult(key, rows.height, dict(zip(names, intervals[:count], strict=True)), change)
+    metrics = {name: samples[name].interval(settings.confidence) for name in names}
+    change = {
+        name: _change(name, samples).interval(settings.confidence)
+        for name in names
+        if CHAMPION in rows.columns
+    }
+    return SliceResult(key, rows.height, metrics, change)
 
 
-def _change(samples: Bootstrap, names: list[str]) -> Bootstrap:
+def _wanted(key: SliceKey, task: str, settings: Evaluation) -> list[str]:
+    """All metrics overall; on a slice the first one and those with a threshold there."""
+    names = NAMES[task]
+    if not key:
+        return list(names)
+    bounded = {name for name, bound in settings.thresholds.items() if _applies(bound, key)}
+    return [name for i, name in enumerate(names) if i == 0 or name in bounded]
+
+
+def _change(name: str, samples: Mapping[str, Samples]) -> Samples:
     """How much worse than the champion, on the same resamples."""
-    worse = np.vectorize(badness, otypes=[float])
-    count = len(names)
-    column = np.array(names)
-    return Bootstrap(
-        worse(column, samples.observed[:count]) - worse(column, samples.observed[count:]),
-        worse(column[:, None], samples.resampled[:count])
-        - worse(column[:, None], samples.resampled[count:]),
+    own, other = samples[name], samples[f"{CHAMPION} {name}"]
+    observed = badness(name, np.array([own.observed, other.observed]))
+    return Samples(
+        float(observed[0] - observed[1]),
+        badness(name, own.resampled) - badness(name, other.resampled),
     )
 
 

@@ -98,15 +98,18 @@ def _scatter(label: np.ndarray, prediction: np.ndarray) -> list[tuple[float, flo
     return [((label[i] - low) / span, (prediction[i] - low) / span) for i in chosen]
 
 
-def slice_table(measured: list[SliceResult], task: str) -> list[dict[str, Any]]:
-    """Slices as flat records: name, rows, headline metrics; for artifact metadata."""
-    names = [name for name in headline(task) if name in NAMES[task]]
+def slice_table(
+    values: dict[SliceKey, dict[str, float]], measured: list[SliceResult], task: str
+) -> list[dict[str, Any]]:
+    """Slices large enough to measure, as flat records for artifact metadata."""
+    names = [name for name in headline(task) if name in values[()]]
     return [
         {
             "slice": slice_name(result.key),
             "group": ",".join(column for column, _ in result.key),
             "rows": result.rows,
-            **{name: result.metrics[name].value for name in names},
+            **{name: values[result.key].get(name) for name in names},
+            **{name: found.value for name, found in result.metrics.items() if name in names},
         }
         for result in measured
         if result.key
