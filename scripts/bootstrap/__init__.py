@@ -1,1 +1,1 @@
-"""Sets up Headrace's environment in ``.venv``. Standard library only: it runs before anything is installed."""
+"""Sets up Headrace's environment in ``.venv``, with nothing but the standard library."""

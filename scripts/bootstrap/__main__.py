@@ -1,4 +1,4 @@
-"""``python scripts/bootstrap``: makes ``.venv`` what the lock file says; quick when it is already."""
+"""``python scripts/bootstrap``: makes ``.venv`` what the lock file says; quick when it is."""
 
 from __future__ import annotations
 

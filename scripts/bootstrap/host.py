@@ -12,7 +12,7 @@ from pathlib import Path
 
 REQUIRED_GLIBC = (2, 39)
 SUPPORTED_PYTHON = ((3, 11), (3, 14))
-IMAGE = "headrace/headrace (docker build -f serving/deploy/Dockerfile .)"
+IMAGES = "debian:trixie or ubuntu:24.04"
 
 #: The oldest release of the same distribution whose C and C++ runtime is new enough.
 DONOR_SUITES = {
@@ -71,7 +71,7 @@ def decide(host: Host) -> Strategy:
     """Chooses the set-up for ``host``.
 
     Raises:
-        UnsupportedHostError: no set-up works; the message names the requirement and the image.
+        UnsupportedHostError: no set-up works; the message says what is required and what works.
     """
     if host.system != "Linux" or host.machine != "x86_64":
         raise _unsupported(f"Linux on x86_64 is required; this is {host.system} on {host.machine}.")
@@ -85,11 +85,12 @@ def decide(host: Host) -> Strategy:
         raise _unsupported("The GNU C library is required; this Python uses another one.")
     if host.glibc >= REQUIRED_GLIBC:
         return Strategy.PLAIN
-    found = f"glibc {_dotted(host.glibc)} on {host.distribution or 'an unknown distribution'}"
+    place = " ".join(filter(None, (host.distribution or "an unknown distribution", host.codename)))
+    found = f"glibc {_dotted(host.glibc)} on {place}"
     if host.codename not in DONOR_SUITES.get(host.distribution, {}):
         raise _unsupported(
-            f"TFDV and ml-metadata need glibc {_dotted(REQUIRED_GLIBC)} or newer; this is {found} "
-            f"{host.codename}, for which no newer release to borrow it from is known."
+            f"TFDV and ml-metadata need glibc {_dotted(REQUIRED_GLIBC)} or newer; this is {found}, "
+            "for which no newer release to borrow it from is known."
         )
     missing = sorted({"apt-get", "dpkg-deb"} - host.tools)
     if missing or not host.keyring:
@@ -102,9 +103,12 @@ def decide(host: Host) -> Strategy:
 
 
 def _unsupported(reason: str) -> UnsupportedHostError:
+    low, high = SUPPORTED_PYTHON
     return UnsupportedHostError(
         f"{reason}\nWhat works: Debian 13, Ubuntu 24.04 or newer; Debian 12 and Ubuntu 22.04 with "
-        f"apt; or, anywhere with a container engine, the image {IMAGE}."
+        "apt; or, anywhere with a container engine, any x86_64 image with glibc "
+        f"{_dotted(REQUIRED_GLIBC)} or newer and Python {_dotted(low)} to "
+        f"{high[0]}.{high[1] - 1}, such as {IMAGES}."
     )
 
 

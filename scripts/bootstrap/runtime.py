@@ -67,7 +67,9 @@ def attach(python: Path, libraries: Path, patchelf: Path) -> None:
 def _mirror(host: Host) -> str:
     """The base URI from which this host gets its own release."""
     fields = "--format=$(RELEASE) $(REPO_URI)"
-    listing = _run(["apt-get", "indextargets", "--no-release-info", fields], what="list the mirrors")
+    listing = _run(
+        ["apt-get", "indextargets", "--no-release-info", fields], what="list the mirrors"
+    )
     for line in listing.splitlines():
         release, _, uri = line.partition(" ")
         if release == host.codename and uri:
