@@ -70,7 +70,8 @@ setup(
     python_requires=">=3.11,<3.14",
     packages=packages,
     package_dir=package_dir,
-    package_data={"": ["py.typed", "*.yaml", "*.html", "*.j2", "*.md", "*.js", "*.css", "*.csv"]},
+    # Patterns are relative to each package; folders of data alone are no packages.
+    package_data={"": ["py.typed", "*.yaml", "*.md", "compiled/*.yaml", "templates/**/*"]},
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["headrace = headrace.cli.main:main"]},
