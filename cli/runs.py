@@ -29,27 +29,33 @@ def list_runs(
     limit: Annotated[int, typer.Option(help="How many, newest first.")] = _LISTED,
 ) -> None:
     """Lists runs, newest first."""
+    from headrace.components.shared.errors import StorageError
     from headrace.pipelines.local.display import MARKS, duration
     from rich.console import Console
     from rich.text import Text
 
     place = _home(home)
-    runs = [place.read(run_id) for run_id in place.run_ids()[:limit]]
+    ids = place.run_ids()[:limit]
     table = _table("", "run", "pipeline", "project", "time", "steps")
     for column in table.columns[:2]:
         column.no_wrap = True
-    for run in runs:
+    for run_id in ids:
+        try:
+            run = place.read(run_id)
+        except StorageError:
+            table.add_row("", run_id, Text("its record cannot be read", style="red"))
+            continue
         mark, style = MARKS[run.state]
         table.add_row(
             Text(mark, style=style),
-            run.run_id,
+            run_id,
             run.pipeline,
             run.project,
             duration(run.seconds),
             _steps(run),
         )
     console = Console()
-    console.print(table if runs else f"No runs in {place.path} yet.")
+    console.print(table if ids else f"No runs in {place.path} yet.")
 
 
 @app.command()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.components.shared.errors import HeadraceError, StepError
-from headrace.pipelines.local.processes import die_with_parent
+from headrace.pipelines.local.processes import die_with_parent, set_name
 
 MODULE_NAME = "ephemeral_component"
 #: Tells which step a process belongs to that outlives it.
@@ -30,6 +30,7 @@ STEP_VARIABLE = "HEADRACE_STEP"
 def enter(request: Mapping[str, Any]) -> None:
     """Makes this process the step's own: session, output to the log, environment."""
     os.setsid()
+    set_name(Path(request["log"]).stem)
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

@@ -159,7 +159,7 @@ def summary(run: RunRecord) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("output", overflow="ellipsis", no_wrap=True, ratio=1)
     if has_gates:
-        table.add_column("verdict", overflow="ellipsis", no_wrap=True, ratio=1)
+        table.add_column("verdict", overflow="ellipsis", no_wrap=True, ratio=2)
     for task in run.ordered:
         mark, style = MARKS[task.state]
         row = [Text(mark, style=style), Text(task.name, style=style), _time(task)]

@@ -113,17 +113,18 @@ class _Run:
         self._log.update_run("run_started", state=State.RUNNING)
         pool = self._services.pool
         thread = threading.Thread(target=self._run_root, name="pipeline")
-        try:
-            pool.start(CORE)
-            with self._stopping_on_signals():
+        with self._stopping_on_signals():
+            try:
+                pool.start(CORE)
                 thread.start()
                 pool.serve(lambda: not thread.is_alive(), tick=_TICK_SECONDS, on_tick=self._on_tick)
-        finally:
-            self._stop.set()
-            pool.close()
-            thread.join()
-            self._services.memory.close()
-        self._conclude()
+            finally:
+                self._stop.set()
+                self._services.slots.wake()
+                pool.close()
+                thread.join()
+                self._services.memory.close()
+            self._conclude()
         return run
 
     def _run_root(self) -> None:

@@ -100,6 +100,7 @@ class WarmProcess:
         self.ready = threading.Event()
         self._handles: dict[str, Handle] = {}
         self._lock = threading.Lock()
+        self._is_gone = False
         self._environment = {**os.environ, **ENVIRONMENT}
         with log.open("ab") as stream:
             self._popen = subprocess.Popen(
@@ -115,7 +116,7 @@ class WarmProcess:
     @property
     def is_alive(self) -> bool:
         """Whether it can take steps."""
-        return self._popen.poll() is None
+        return not self._is_gone and self._popen.poll() is None
 
     @property
     def pid(self) -> int:
@@ -136,8 +137,12 @@ class WarmProcess:
             for name, value in env.items()
         )
         with self._lock:
+            # Once its reports have ended, nobody would ever tell how a new step fares.
+            if self._is_gone:
+                handle.done.set()
+                return handle
             self._handles[step] = handle
-        if not self.is_alive or not self.send(op="run", id=step, request=str(request), cold=cold):
+        if not self.send(op="run", id=step, request=str(request), cold=cold):
             self._abandon()
         return handle
 
@@ -183,6 +188,7 @@ class WarmProcess:
 
     def _abandon(self) -> None:
         with self._lock:
+            self._is_gone = True
             handles, self._handles = self._handles, {}
         for handle in handles.values():
             handle.done.set()

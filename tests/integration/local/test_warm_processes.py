@@ -111,3 +111,12 @@ def test_a_listener_that_fails_does_not_stop_the_run(execute, caplog):
 
     assert execute(mixed, on_event=fail).state == "succeeded"
     assert "the listener failed" in caplog.text
+
+
+def test_a_warm_process_that_cannot_start_fails_the_step_and_nothing_hangs(execute, monkeypatch):
+    monkeypatch.setattr(warm, "_ZYGOTE", "headrace.no_such_module")
+    run = execute(mixed)
+
+    assert run.state == "failed"
+    assert "the warm process `core` died" in run.tasks["wait"].error.message
+    assert "no_such_module" in (run.folder / "logs" / "warm-core.log").read_text()

@@ -83,6 +83,14 @@ def test_list_shows_runs_newest_first(call, runs):
     assert len(re.findall("2026010", call("list", "--limit", "1"))) == 1
 
 
+def test_list_names_a_record_that_cannot_be_read_and_goes_on(call, home, runs):
+    (home.runs / runs[1].run_id / "run.json").write_text("{half")
+
+    text = call("list")
+    assert "cannot be read" in text
+    assert all(run.run_id in text for run in runs)
+
+
 def test_list_of_an_empty_home_says_so(call):
     assert "No runs in" in call("list")
 
