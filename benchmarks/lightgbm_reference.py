@@ -66,7 +66,7 @@ def train_lightgbm(
         name: _matrix(frame, features, categories)
         for name, frame in (("train", train), ("eval", eval), ("test", test))
     }
-    options = {"feature_name": features, "categorical_feature": texts}
+    options: dict[str, Any] = {"feature_name": features, "categorical_feature": texts}
     fitted = lightgbm.Dataset(matrices["train"], train[label].to_numpy(), **options)
     watched = lightgbm.Dataset(matrices["eval"], eval[label].to_numpy(), reference=fitted)
     model = lightgbm.train(

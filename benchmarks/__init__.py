@@ -1,0 +1,1 @@
+"""Measurements against the targets, side by side in one run: ``python -m benchmarks``."""

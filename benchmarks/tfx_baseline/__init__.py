@@ -1,0 +1,1 @@
+"""A project as a TFX pipeline, written as TFX's own guides write it."""

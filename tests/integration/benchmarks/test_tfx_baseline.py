@@ -1,0 +1,30 @@
+from headrace.components.evaluation.evaluator import tfma_metrics
+from headrace.components.shared.config.project import load
+
+from benchmarks import __main__ as command
+from benchmarks.flagship import Bench
+from benchmarks.tfx_baseline import evaluation
+
+
+def test_the_baseline_computes_the_evaluators_metrics():
+    assert evaluation.CLASSES == tfma_metrics._CLASSES
+
+
+def test_the_baseline_has_the_projects_slices_and_limits():
+    project = load(command.FLAGSHIP)
+    config = evaluation.eval_config(project)
+    assert [list(spec.feature_keys) for spec in config.slicing_specs] == [
+        [],
+        *project.evaluation.slices,
+    ]
+    metrics = {item.class_name: item for item in config.metrics_specs[0].metrics}
+    (auc,) = metrics["AUC"].per_slice_thresholds
+    assert [list(spec.feature_keys) for spec in auc.slicing_specs] == [[], ["origin"]]
+    assert auc.threshold.value_threshold.lower_bound.value == 0.7
+    (calibration,) = metrics["Calibration"].per_slice_thresholds
+    assert calibration.threshold.value_threshold.upper_bound.value == 1.3
+    assert not metrics["BinaryAccuracy"].per_slice_thresholds
+
+
+def test_the_baseline_is_for_the_project_as_it_is(tmp_path):
+    assert Bench(command.FLAGSHIP, tmp_path).project.tuning.trials == 0
