@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := headrace components pipelines cli examples benchmarks scripts tests setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format compile docs bench lock clean
+.PHONY: help setup demo test test-fast lint format compile docs notebooks bench lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ compile: setup ## Compile the pipelines to pipelines/compiled (golden files)
 docs: setup ## Write the generated pages: component READMEs and docs/project.md
 	@$(BIN)/python scripts/generate_readmes.py
 	@$(BIN)/python scripts/generate_docs.py
+
+notebooks: setup ## Execute the notebooks and keep their outputs (needs a run: make demo)
+	@$(BIN)/python scripts/run_notebooks.py
 
 bench: setup ## Measure against the targets, side by side in one run
 	@$(BIN)/python -m benchmarks

@@ -63,7 +63,7 @@ for folder in FOLDERS:
 setup(
     name="headrace",
     version="0.1.0",
-    description="One Kubeflow Pipelines component suite with a feature store: TFX, KFP, Feast, TF Serving.",
+    description="One Kubeflow Pipelines component suite with a feature store.",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

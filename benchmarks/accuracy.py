@@ -11,9 +11,10 @@ from benchmarks.measurement import Measurement, Target
 
 def accuracy(bench: Bench) -> Measurement:
     """Test AUC of the pushed model, asked through its serving signature, against LightGBM's."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     from headrace.components.shared import examples
     from headrace.components.shared.predict import predict
-    from sklearn.metrics import average_precision_score, roc_auc_score
 
     label = bench.project.label.column
     truth = bench.rows["test"][label].to_numpy()

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
+
 from headrace.components.shared.config.data import SPLITS
 from headrace.components.shared.config.project import Project, load
 from headrace.pipelines.local.home import Home

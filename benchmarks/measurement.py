@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from headrace.components.shared.files import write_text
 from rich.table import Table
 from rich.text import Text
+
+from headrace.components.shared.files import write_text
 
 
 @dataclass(frozen=True)

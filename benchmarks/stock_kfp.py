@@ -8,10 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from headrace.components.shared.model_store import ModelStore
-
 from benchmarks.flagship import Bench, BenchmarkError, timed
 from benchmarks.measurement import Measurement, Target
+from headrace.components.shared.model_store import ModelStore
 
 
 def stock_kfp(bench: Bench) -> Measurement:
@@ -45,9 +44,10 @@ def _require_pushed(bench: Bench, home: Path) -> None:
 
 def main(folder: Path, home: Path) -> None:
     """Runs the training pipeline of a project under ``kfp.local``."""
+    from kfp import components, local
+
     from headrace.pipelines.compile import COMPILED
     from headrace.pipelines.training.arguments import arguments
-    from kfp import components, local
 
     home.mkdir(parents=True)
     local.init(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from headrace.components.shared.errors import ConfigError, StorageError
 
 TEMPLATES = Path(__file__).parent / "templates" / "project"
@@ -105,6 +106,7 @@ def _project_name(target: Path) -> str:
 def _files(values: Mapping[str, str]) -> dict[str, str]:
     """Path inside the project to content."""
     import jinja2
+
     from headrace.cli import sample_data
 
     templates = jinja2.Environment(

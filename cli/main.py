@@ -10,11 +10,11 @@ import sys
 from typing import Annotated
 
 import typer
+
+from headrace import __version__
 from headrace.cli import compile as compile_command
 from headrace.cli import init, run, runs
 from headrace.components.shared.errors import HeadraceError
-
-from headrace import __version__
 
 app = typer.Typer(
     name="headrace",

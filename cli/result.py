@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from headrace.pipelines.local.records import DONE, RunRecord
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from headrace.pipelines.local.records import DONE, RunRecord
 
 _SLICES_PER_COLUMN = 20
 #: The order in which metrics are shown: artifact metadata keeps none. Others follow by name.

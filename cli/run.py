@@ -6,11 +6,13 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from headrace.cli.options import HomeOption, ProjectArgument, SetOption, home_of
 
 if TYPE_CHECKING:
-    from headrace.pipelines.local.records import RunRecord
     from rich.console import Console
+
+    from headrace.pipelines.local.records import RunRecord
 
 
 class ExitCode(IntEnum):
@@ -39,10 +41,11 @@ def run(
     Exit code: 0 pushed (or live already), 1 failed, 3 a gate did not promote the model,
     130 interrupted.
     """
+    from rich.console import Console
+
     from headrace.pipelines.compile import COMPILED
     from headrace.pipelines.local import display, runner
     from headrace.pipelines.training.arguments import arguments
-    from rich.console import Console
 
     place = home_of(project, home)
     values = {} if resume else arguments(project, home=place, overrides=overrides or [])
@@ -64,8 +67,9 @@ def run(
 
 
 def _show_model(record: RunRecord, console: Console) -> None:
-    from headrace.cli.result import result_tables
     from rich.text import Text
+
+    from headrace.cli.result import result_tables
 
     for renderable in result_tables(record):
         console.print()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from headrace.pipelines.local.comparison import Row
     from headrace.pipelines.local.home import Home
     from headrace.pipelines.local.records import RunRecord
-    from rich.table import Table
 
 app = typer.Typer(help="Look at earlier runs, compare them, remove old ones.", no_args_is_help=True)
 
@@ -29,10 +30,11 @@ def list_runs(
     limit: Annotated[int, typer.Option(help="How many, newest first.")] = _LISTED,
 ) -> None:
     """Lists runs, newest first."""
-    from headrace.components.shared.errors import StorageError
-    from headrace.pipelines.local.display import MARKS, duration
     from rich.console import Console
     from rich.text import Text
+
+    from headrace.components.shared.errors import StorageError
+    from headrace.pipelines.local.display import MARKS, duration
 
     place = _home(home)
     ids = place.run_ids()[:limit]
@@ -61,8 +63,9 @@ def list_runs(
 @app.command()
 def show(run: RunArgument = "latest", home: HomeOption = DEFAULT_HOME) -> None:
     """Shows a run's steps, gates and errors."""
-    from headrace.pipelines.local import display
     from rich.console import Console
+
+    from headrace.pipelines.local import display
 
     record = _home(home).find(run)
     console = Console()
@@ -74,8 +77,9 @@ def show(run: RunArgument = "latest", home: HomeOption = DEFAULT_HOME) -> None:
 @app.command()
 def compare(first: RunArgument, second: RunArgument, home: HomeOption = DEFAULT_HOME) -> None:
     """Compares two runs: changed arguments, verdicts, metrics and timings."""
-    from headrace.pipelines.local import comparison
     from rich.console import Console
+
+    from headrace.pipelines.local import comparison
 
     place = _home(home)
     one, two = place.find(first), place.find(second)

@@ -15,9 +15,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import jinja2
 from generated import report_or_write
+from pydantic.fields import FieldInfo
+
 from headrace.components.shared.config.project import Project
 from headrace.components.shared.config.section import Section
-from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = Path(__file__).parent / "templates"

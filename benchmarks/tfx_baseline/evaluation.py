@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorflow_model_analysis.proto import config_pb2 as tfma
+
 from headrace.components.shared.config.model import Bound
 from headrace.components.shared.config.project import Project
 from headrace.components.shared.signatures import EXAMPLES_SIGNATURE, OUTPUT
-from tensorflow_model_analysis.proto import config_pb2 as tfma
 
 #: What the component `evaluator` computes; a test keeps it the same.
 CLASSES = {

@@ -11,10 +11,11 @@ import keras
 import keras_tuner
 import tensorflow as tf
 import tensorflow_transform as tft
-from headrace.components.training import model_code
-from headrace.components.training.trainer.export import export
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_bsl.tfxio import dataset_options
+
+from headrace.components.training import model_code
+from headrace.components.training.trainer.export import export
 
 PREPROCESSING_FN = f"{__name__}.preprocessing_fn"
 RUN_FN = f"{__name__}.run_fn"

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from headrace.components.shared.config.data import SPLITS
-from headrace.components.shared.config.project import Project, load
 from tfx import v1 as tfx
 
 from benchmarks.tfx_baseline import module
 from benchmarks.tfx_baseline.evaluation import eval_config
+from headrace.components.shared.config.data import SPLITS
+from headrace.components.shared.config.project import Project, load
 
 #: Named, because Beam would otherwise look for its Prism binary on the network.
 BEAM = ["--runner=FnApiRunner"]

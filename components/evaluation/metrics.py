@@ -10,20 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from headrace.components.shared.config.model import METRICS
+
 #: Takes counts of shape ``[resamples, rows]``, gives values of shape ``[resamples]``.
 Metric = Callable[[np.ndarray], np.ndarray]
 
 #: Per task, the metrics in the order they are shown; the first is the one promotion looks at.
-NAMES = {
-    "binary_classification": (
-        "auc",
-        "auc_precision_recall",
-        "binary_accuracy",
-        "binary_crossentropy",
-        "calibration",
-    ),
-    "regression": ("root_mean_squared_error", "mean_absolute_error", "mean_squared_error"),
-}
+NAMES = METRICS
 #: Metrics of which less is better. Calibration is best at 1.
 LOWER_IS_BETTER = frozenset(
     {"binary_crossentropy", "root_mean_squared_error", "mean_absolute_error", "mean_squared_error"}
@@ -94,7 +87,7 @@ def _regression(label: np.ndarray, prediction: np.ndarray) -> dict[str, Metric]:
 def _auc(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """Area under the ROC curve as the Mann-Whitney statistic; ties count half."""
     below = np.cumsum(negative, axis=1)
-    won = np.einsum("rg,rg->r", positive, below - negative / 2)
+    won: np.ndarray = np.einsum("rg,rg->r", positive, below - negative / 2)
     return _ratio(won, positive.sum(axis=1) * below[:, -1])
 
 
@@ -107,11 +100,13 @@ def _average_precision(positive: np.ndarray, negative: np.ndarray) -> np.ndarray
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.divide(above, below, out=np.full_like(above, np.nan, dtype=float), where=below != 0)
+    undefined: np.ndarray = np.full_like(above, np.nan, dtype=float)
+    result: np.ndarray = np.divide(above, below, out=undefined, where=below != 0)
+    return result
 
 
 def badness(name: str, value: np.ndarray) -> np.ndarray:
     """How bad values are: grows as the model gets worse, whatever the metric's direction."""
     if name == "calibration":
-        return np.abs(value - 1)
+        return np.absolute(value - 1.0)
     return value if name in LOWER_IS_BETTER else -value

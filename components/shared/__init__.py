@@ -1,1 +1,1 @@
-"""What every component uses: errors, configuration, the TFX adapter, artifact and report helpers."""
+"""What every component uses: errors, configuration, the TFX adapter, artifacts, reports."""

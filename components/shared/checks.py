@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+
 from headrace.components.shared.config.project import Label
 from headrace.components.shared.errors import DataError
 

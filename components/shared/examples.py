@@ -1,4 +1,4 @@
-"""TFX's Examples artifact: ``Split-<name>/data_tfrecord-*.gz`` of serialized tf.Examples, via Arrow.
+"""TFX's Examples artifact, ``Split-<name>/data_tfrecord-*.gz`` of tf.Examples, by way of Arrow.
 
 Encoding and decoding use tfx_bsl's C++ coders, which keep missing values missing (TFX's own
 Parquet and CSV executors do not).
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
 from headrace.components.shared import (
     files,
     tensorflow_env,  # noqa: F401

@@ -79,7 +79,7 @@ def read_json(path: Path) -> Any:
 
 
 def digest(path: Path) -> str:
-    """BLAKE2 of a file, or of every name and file in a folder; the same content, the same digest."""
+    """BLAKE2 of a file, or of every name and file in a folder."""
     result = hashlib.blake2b(digest_size=20)
     members = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for member in members:

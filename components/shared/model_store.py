@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+
 from headrace.components.shared import files
 from headrace.components.shared.errors import ConfigError, StorageError
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+
 from headrace.components.shared import examples
 from headrace.components.shared.signatures import EXAMPLES_SIGNATURE
 

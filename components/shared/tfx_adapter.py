@@ -1,4 +1,4 @@
-"""The one door to TFX: runs an executor on plain folders, without TFX's drivers or metadata store."""
+"""The one door to TFX: runs an executor on plain folders, without drivers or metadata store."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def execute(
         artifact.path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="headrace-tfx-") as scratch:
         if issubclass(implementation, base_beam_executor.BaseBeamExecutor):
-            context = base_beam_executor.BaseBeamExecutor.Context(
+            context: Any = base_beam_executor.BaseBeamExecutor.Context(
                 tmp_dir=scratch, unique_id="1", make_beam_pipeline_fn=lambda: _pipeline(beam_args)
             )
         else:

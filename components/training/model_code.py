@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from headrace.components.shared import (
     project_code,
     tensorflow_env,  # noqa: F401

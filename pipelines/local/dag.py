@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 from headrace.components.shared.errors import HeadraceError
 from headrace.pipelines.local import kfp_internals as kfp
 from headrace.pipelines.local.conditions import evaluate
-from headrace.pipelines.local.failures import REPORT_IT, StepFailedError, step_error
+from headrace.pipelines.local.failures import StepFailedError, runner_error, step_error
 from headrace.pipelines.local.inputs import TaskInputs
 from headrace.pipelines.local.plan import dag_output_sources, items_input, nested_prefix
 from headrace.pipelines.local.resources import Stopped
@@ -199,23 +200,23 @@ class _Dag:
         }
 
     def _run(self, name: str, task: Any, arguments: kfp.Values) -> None:
-        outcome, outputs, failure = Outcome.STOPPED, {}, ""
+        outcome, outputs, failure = Outcome.FAILED, {}, ""
         try:
             result = self._dispatch(name, task, arguments)
-            outcome = Outcome.FAILED if result.failure else Outcome.SUCCEEDED
             outputs, failure = result.outputs, result.failure
+            outcome = Outcome.FAILED if failure else Outcome.SUCCEEDED
         except Stopped:
-            pass
+            outcome = Outcome.STOPPED
         except StepFailedError as error:
-            outcome, failure = Outcome.FAILED, str(error)
+            failure = str(error)
         except Exception as error:
-            unforeseen = step_error(
-                f"The runner failed at `{name}`: {type(error).__name__}: {error}",
-                REPORT_IT,
-            )
-            self._runner.hooks.fail(self._scope, name, unforeseen)
-            outcome, failure = Outcome.FAILED, str(unforeseen)
-        self._ended.put((name, outcome, outputs, failure))
+            unforeseen = runner_error(f"`{name}`", error)
+            failure = str(unforeseen)
+            # With a full disk not even this can be written.
+            with contextlib.suppress(HeadraceError):
+                self._runner.hooks.fail(self._scope, name, unforeseen)
+        finally:
+            self._ended.put((name, outcome, outputs, failure))
 
     def _dispatch(self, name: str, task: Any, arguments: kfp.Values) -> DagResult:
         component = self._runner.pipeline.component(task)

@@ -7,6 +7,12 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
 from headrace.pipelines.local.records import (
     DONE,
     ErrorRecord,
@@ -16,11 +22,6 @@ from headrace.pipelines.local.records import (
     TaskRecord,
     now,
 )
-from rich.console import Console, Group
-from rich.live import Live
-from rich.spinner import Spinner
-from rich.table import Table
-from rich.text import Text
 
 MARKS = {
     State.PENDING: ("·", "dim"),

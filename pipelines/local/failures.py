@@ -8,7 +8,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from headrace.components.shared.errors import StepError
+from headrace.components.shared.errors import HeadraceError, StepError
 from headrace.pipelines.local.records import ErrorRecord
 from headrace.pipelines.local.warm import Handle
 
@@ -16,7 +16,6 @@ from headrace.pipelines.local.warm import Handle
 _FINAL = frozenset({"ConfigError", "DataError", "GateError", "ProjectCodeError", "SourceError"})
 _TAIL_BYTES = 4096
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-REPORT_IT = "Please report this, with the compiled pipeline."
 _SEE_LOG = "See the log. When the cause is removed, resume the run."
 
 
@@ -48,6 +47,21 @@ def step_error(message: str, fix: str, log: Path | None = None) -> StepFailedErr
         ErrorRecord(
             type=StepError.__name__, message=message, fix=fix, log=str(log) if log else None
         )
+    )
+
+
+def runner_error(where: str, error: Exception) -> StepFailedError:
+    """A failure of the runner itself, or of the disk below it."""
+    if isinstance(error, HeadraceError):
+        return step_error(error.message, error.fix)
+    if isinstance(error, OSError):
+        return step_error(
+            f"The results of {where} cannot be kept: {error}.",
+            "Free space there or make it writable, then resume the run.",
+        )
+    return step_error(
+        f"The runner failed at {where}: {type(error).__name__}: {error}",
+        "Please report this, with the compiled pipeline.",
     )
 
 

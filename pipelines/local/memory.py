@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import psutil
+
 from headrace.pipelines.local.warm import Handle
 
 _INTERVAL_SECONDS = 0.25

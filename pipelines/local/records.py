@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from headrace.components.shared.errors import StorageError
+
 _LOGGER = logging.getLogger(__name__)
 RUN_FILE = "run.json"
 
@@ -149,7 +151,7 @@ class Event:
     """Something that happened in a run, for displays.
 
     Attributes:
-        kind: ``run_started``, ``task`` (its record changed), ``message``, ``run`` or ``run_ended``.
+        kind: ``run_started``, ``task`` (its record changed), ``message`` or ``run_ended``.
         run: The run's record at that moment; do not change it.
         task: The step concerned.
         text: The message.
@@ -216,9 +218,19 @@ class RunLog:
 
 
 def write_record(run: RunRecord) -> None:
-    """Writes ``run.json`` whole or not at all."""
-    run.folder.mkdir(parents=True, exist_ok=True)
+    """Writes ``run.json`` whole or not at all.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
     target = run.folder / RUN_FILE
     partial = target.with_suffix(".partial")
-    partial.write_text(run.model_dump_json(indent=1), encoding="utf-8")
-    os.replace(partial, target)
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        partial.write_text(run.model_dump_json(indent=1), encoding="utf-8")
+        os.replace(partial, target)
+    except OSError as error:
+        raise StorageError(
+            f"The record of the run cannot be written: {error}.",
+            fix="Free space there or make it writable, then resume the run.",
+        ) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+
 from headrace.pipelines.local import display, graph
 from headrace.pipelines.local.comparison import metrics
 from headrace.pipelines.local.records import ArtifactRecord, RunRecord, TaskRecord

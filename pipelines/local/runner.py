@@ -14,7 +14,7 @@ from typing import Any
 from headrace.pipelines.local import kfp_internals as kfp
 from headrace.pipelines.local import report
 from headrace.pipelines.local.dag import DagResult, DagRunner, Hooks, Scope
-from headrace.pipelines.local.failures import REPORT_IT, StepFailedError, step_error
+from headrace.pipelines.local.failures import StepFailedError, runner_error
 from headrace.pipelines.local.home import Home
 from headrace.pipelines.local.memory import MemoryWatch
 from headrace.pipelines.local.plan import PlannedStep, plan, step_name
@@ -92,6 +92,7 @@ class _Run:
         self._plan = plan(pipeline)
         self._stop = threading.Event()
         self._awaiting_tfx = {step.name for step in self._plan.values() if step.needs_tfx}
+        self._is_tfx_started = False
         self._result: DagResult | None = None
         self._services = Services(
             home=home,
@@ -110,11 +111,11 @@ class _Run:
         run.tasks = {
             step.name: _task_record(step) for step in self._plan.values() if not step.in_loop
         }
-        self._log.update_run("run_started", state=State.RUNNING)
         pool = self._services.pool
         thread = threading.Thread(target=self._run_root, name="pipeline")
         with self._stopping_on_signals():
             try:
+                self._log.update_run("run_started", state=State.RUNNING)
                 pool.start(CORE)
                 thread.start()
                 pool.serve(lambda: not thread.is_alive(), tick=_TICK_SECONDS, on_tick=self._on_tick)
@@ -122,7 +123,8 @@ class _Run:
                 self._stop.set()
                 self._services.slots.wake()
                 pool.close()
-                thread.join()
+                if thread.ident is not None:
+                    thread.join()
                 self._services.memory.close()
             self._conclude()
         return run
@@ -133,8 +135,9 @@ class _Run:
         except Stopped:
             pass
         except Exception as error:
-            self._result = DagResult({}, f"The runner failed: {type(error).__name__}: {error}")
-            self._log.update_run("run", error=step_error(self._result.failure, REPORT_IT).record)
+            failure = runner_error("the pipeline", error)
+            self._result = DagResult({}, str(failure))
+            self._log.run.error = failure.record
         self._services.pool.wake()
 
     def _run_dags(self) -> DagResult:
@@ -197,7 +200,8 @@ class _Run:
     def _on_tick(self) -> None:
         clocks = list(self._services.running.values())
         is_long = any(time.monotonic() - clock > _TFX_AFTER_SECONDS for clock in clocks)
-        if is_long and self._awaiting_tfx:
+        if is_long and self._awaiting_tfx and not self._is_tfx_started:
+            self._is_tfx_started = True
             self._services.pool.start(TFX)
 
     @contextlib.contextmanager

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from headrace.components.shared.errors import StorageError
 from headrace.pipelines.local import kfp_internals as kfp
 from headrace.pipelines.local.fingerprint import (
@@ -17,7 +19,6 @@ from headrace.pipelines.local.fingerprint import (
 )
 from headrace.pipelines.local.home import Home
 from headrace.pipelines.local.records import ArtifactRecord, Outputs
-from pydantic import BaseModel, ValidationError
 
 OUTPUTS_FILE = "outputs.json"
 _EXTERNAL = "external_path"

@@ -5,6 +5,8 @@ cache key holds exactly what the step depends on: touching ``model.py`` trains a
 before it runs.
 """
 
+from kfp import dsl
+
 from headrace.components.data.example_gen.component import example_gen
 from headrace.components.data.ingest.component import ingest
 from headrace.components.deployment.infra_validator.component import infra_validator
@@ -22,7 +24,6 @@ from headrace.components.validation.example_validator.component import example_v
 from headrace.components.validation.leakage_check.component import leakage_check
 from headrace.components.validation.schema_gen.component import schema_gen
 from headrace.components.validation.statistics_gen.component import statistics_gen
-from kfp import dsl
 
 #: Memory that a step may use, as Kubernetes writes it. The runner for this machine plans with it.
 MEMORY = {
@@ -150,9 +151,7 @@ def training_pipeline(
         }
         tuned = _sized(tuner(tuning=tuning, code=search_code, **learning), "training").after(gate)
         model = _sized(
-            trainer(
-                hyperparameters=tuned.outputs["hyperparameters"], code=model_code, **learning
-            ),
+            trainer(hyperparameters=tuned.outputs["hyperparameters"], code=model_code, **learning),
             "training",
         ).outputs["model"]
         champion = _resolve(model, "model", serving_destination, project)

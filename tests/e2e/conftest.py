@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from headrace.pipelines.local.records import RunRecord
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from headrace.cli.init import Task
 from headrace.pipelines.local.home import Home
 

@@ -20,7 +20,7 @@ def test_taxi_with_the_way_of_paying_is_stopped_by_the_leakage_check(taxi_run, c
     leaky = headrace("run", "examples/taxi", "--set", shown, home=home)
     assert leaky.code == 1
     assert "payment_type" in leaky.output
-    assert "Cash" in leaky.output
+    assert "Credit Card" in leaky.output
     states = leaky.states()
     assert states["data-gate"] == "failed"
     assert states["trainer"] == states["pusher"] == "skipped"

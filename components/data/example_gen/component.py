@@ -1,7 +1,8 @@
 """Interface of ``example_gen``."""
 
-from headrace.components.shared.interface import TFX_IMAGE, component
 from kfp import dsl
+
+from headrace.components.shared.interface import TFX_IMAGE, component
 
 
 @component(TFX_IMAGE)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+
 from headrace.components.data.example_gen.splits import assign
 from headrace.components.shared import examples
 from headrace.components.shared.checks import check_features, check_label, check_types

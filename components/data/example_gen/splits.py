@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import polars as pl
+
 from headrace.components.shared.config.data import SPLITS, Split
 from headrace.components.shared.errors import ConfigError, DataError
 from headrace.components.shared.text import nearest
@@ -57,8 +58,8 @@ def _by_hash(table: pl.DataFrame, rule: Split) -> np.ndarray:
     key = table.select(rule.column) if rule.column else table
     # A missing value must not turn whole numbers into floats: all rows would move.
     whole = (pl.selectors.integer() | pl.selectors.boolean()).cast(pl.Int64).fill_null(_NO_NUMBER)
-    key = key.with_columns(whole).to_pandas()
-    hashes = pd.util.hash_pandas_object(key, index=False).to_numpy()
+    rows = key.with_columns(whole).to_pandas()
+    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
     shares = np.cumsum([rule.buckets[name] for name in SPLITS])
     return np.searchsorted(shares, hashes % np.uint64(shares[-1]), side="right")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import polars as pl
+
 from headrace.components.shared.config.data import Cleaning, Timestamp
 from headrace.components.shared.errors import ConfigError, DataError
 from headrace.components.shared.text import nearest

@@ -1,7 +1,8 @@
 """Interface of ``ingest``."""
 
-from headrace.components.shared.interface import CORE_IMAGE, component
 from kfp import dsl
+
+from headrace.components.shared.interface import CORE_IMAGE, component
 
 
 @component(CORE_IMAGE)

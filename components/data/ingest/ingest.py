@@ -1,4 +1,4 @@
-"""The work of ``ingest``: every source to one Parquet table, with a record of where it came from."""
+"""The work of ``ingest``: a Parquet table per source, with a record of where it came from."""
 
 from __future__ import annotations
 

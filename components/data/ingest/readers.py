@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+
 from headrace.components.shared.config.data import Source
 from headrace.components.shared.errors import ConfigError, SourceError
 from headrace.components.shared.text import nearest

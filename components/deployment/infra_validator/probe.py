@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from headrace.components.shared import examples
 from headrace.components.shared.signatures import (
     EXAMPLES_SIGNATURE,
@@ -56,7 +57,7 @@ def probe(model: Path, source: Path, rows: int) -> dict[str, Any]:
     difference = float(np.abs(from_examples - from_tensors).max())
     if difference > _TOLERANCE:
         raise ValueError(
-            f"{EXAMPLES_SIGNATURE} and {RAW_SIGNATURE} differ by up to {difference:g} on the same rows"
+            f"{EXAMPLES_SIGNATURE} and {RAW_SIGNATURE} differ by up to {difference:g} on one row"
         )
     return {
         "rows": len(records),

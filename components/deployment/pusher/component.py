@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from headrace.components.shared.interface import CORE_IMAGE, component
 from kfp import dsl
+
+from headrace.components.shared.interface import CORE_IMAGE, component
 
 
 @component(CORE_IMAGE)

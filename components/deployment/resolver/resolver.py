@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from headrace.components.shared import files
 from headrace.components.shared.model_store import EXTRA, ModelStore
 
-Kind = Literal["model", "statistics"]
+#: What a candidate may be, and which part of a version to bring for it.
 _PARTS = {"model": "", "statistics": EXTRA}
 
 
-def run(*, candidate: Path, kind: Kind, destination: str, model: str, target: Path) -> int:
+def run(*, candidate: Path, kind: str, destination: str, model: str, target: Path) -> int:
     """Copies the version to compare with into ``target``.
 
     A candidate that is already live is compared with the version before it, so repeating a run

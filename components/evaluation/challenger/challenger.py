@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+
 from headrace.components.evaluation.metrics import NAMES, badness, prepare
 from headrace.components.evaluation.resampling import bootstrap
 from headrace.components.shared import report
 from headrace.components.shared.config.model import Promotion
 from headrace.components.shared.config.project import Label
-from headrace.components.shared.errors import ConfigError
+from headrace.components.shared.errors import ConfigError, DataError
 from headrace.components.shared.text import nearest
 
 _BARS = 30
@@ -108,6 +109,13 @@ def _compare(
     worse = badness(metric, samples["challenger"].resampled) - badness(
         metric, samples["champion"].resampled
     )
+    # A resample without one of the classes has no AUC.
+    worse = worse[np.isfinite(worse)]
+    if not len(worse):
+        raise DataError(
+            f"{metric} cannot be computed on any resample of the {rows.height:,} test rows.",
+            fix="Give the test split more rows, and rows of every class, under `split`.",
+        )
     worst = float(np.quantile(worse, rule.confidence))
     challenger, champion = samples["challenger"].observed, samples["champion"].observed
     blessed = worst < 0 if rule.rule == "better" else worst <= rule.margin

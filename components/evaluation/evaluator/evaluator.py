@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+
 from headrace.components.evaluation.evaluator import tfma_metrics, view
 from headrace.components.evaluation.evaluator.predictions import LABEL, PREDICTION, collect
 from headrace.components.evaluation.evaluator.thresholds import Check, SliceResult, check, measure

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+
 from headrace.components.shared import examples
-from headrace.components.shared.errors import ConfigError
+from headrace.components.shared.errors import ConfigError, DataError
 from headrace.components.shared.model_store import MANIFEST
 from headrace.components.shared.predict import predict
 from headrace.components.shared.text import nearest
@@ -47,11 +49,22 @@ def collect(
     rows = data.select(
         pl.col(label).cast(pl.Float64).alias(LABEL),
         *(pl.col(name).cast(pl.String).fill_null("(missing)") for name in wanted),
-    ).with_columns(pl.Series(PREDICTION, predict(model, paths)).cast(pl.Float64))
+    ).with_columns(pl.Series(PREDICTION, _answers(model, paths)))
     if not (champion / MANIFEST).exists():
         return rows, ""
     try:
-        answers = predict(champion, paths)
+        answers = _answers(champion, paths)
     except Exception as error:  # a model of another time may fail on these rows in any way
         return rows, str(error).strip().partition("\n")[0][:300]
-    return rows.with_columns(pl.Series(CHAMPION, answers).cast(pl.Float64)), ""
+    return rows.with_columns(pl.Series(CHAMPION, answers)), ""
+
+
+def _answers(model: Path, paths: list[str]) -> np.ndarray:
+    answers = predict(model, paths).astype(np.float64)
+    wrong = int((~np.isfinite(answers)).sum())
+    if wrong:
+        raise DataError(
+            f"The model answers NaN or infinity on {wrong:,} of {len(answers):,} test rows.",
+            fix="Have preprocessing_fn fill missing values, and keep model.py's numbers bounded.",
+        )
+    return answers

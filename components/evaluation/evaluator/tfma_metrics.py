@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+
 from headrace.components.evaluation.evaluator.predictions import LABEL, PREDICTION
 from headrace.components.shared import tfx_adapter
 
@@ -42,7 +43,7 @@ _CLASSES = {
 def slice_keys(
     rows: pl.DataFrame, slices: list[list[str]]
 ) -> Iterator[tuple[SliceKey, np.ndarray]]:
-    """The overall slice, then every combination of values of each column list, with its row mask."""
+    """The overall slice, then each combination of values of each column list, with row masks."""
     yield (), np.ones(rows.height, dtype=bool)
     for columns in slices:
         for values in rows.select(columns).unique().sort(columns).iter_rows():
@@ -74,7 +75,7 @@ def evaluate(rows: pl.DataFrame, slices: list[list[str]], task: str, target: Pat
     extracts = [_extract(rows, key, mask) for key, mask in slice_keys(rows, slices)]
     target.mkdir(parents=True, exist_ok=True)
     with beam.Pipeline(argv=list(tfx_adapter.EMBEDDED_BEAM)) as pipeline:
-        source = pipeline | beam.Create(extracts)
+        source = pipeline | beam.Create(extracts)  # type: ignore[no-untyped-call]
         evaluation: dict[str, Any] = {}
         for step in model_eval_lib.default_evaluators(eval_config=config):
             evaluation.update(source | step.stage_name >> step.ptransform)

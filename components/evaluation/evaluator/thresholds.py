@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+
 from headrace.components.evaluation.evaluator.predictions import CHAMPION, LABEL, PREDICTION
 from headrace.components.evaluation.evaluator.tfma_metrics import SliceKey, slice_keys
 from headrace.components.evaluation.metrics import NAMES, badness, prepare

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from headrace.components.evaluation.evaluator.tfma_metrics import SliceKey
 from headrace.components.evaluation.evaluator.thresholds import SliceResult
 from headrace.components.evaluation.metrics import NAMES
@@ -28,7 +29,7 @@ def headline(task: str) -> tuple[str, ...]:
 def slice_groups(
     values: dict[SliceKey, dict[str, float]], measured: list[SliceResult], task: str
 ) -> list[dict[str, Any]]:
-    """Slices grouped by their columns, each with TFMA's values and the primary metric's interval."""
+    """Slices grouped by columns, each with TFMA's values and the first metric's interval."""
     primary = NAMES[task][0]
     intervals = {result.key: result.metrics[primary] for result in measured}
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -40,7 +41,7 @@ def slice_groups(
     overall = intervals[()].value
     return [
         {
-            "title": " × ".join(columns) or "overall",
+            "title": " and ".join(columns) or "overall",
             "primary": primary,
             "slices": sorted(entries, key=lambda e: -e["metrics"]["example_count"]),
             "scale": (min(bounds), max(bounds)),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+
 from headrace.components.shared import files, project_code
 from headrace.components.shared.checks import check_features, check_label, check_types
 from headrace.components.shared.config.data import Features
@@ -88,7 +89,8 @@ def _checked(table: pl.DataFrame, label: Label, features: Features) -> pl.DataFr
                 f"The labelled table has no column {column!r}, which {key} names.",
                 fix=f"Correct project.yaml or the source. {nearest(column, table.columns)}",
             )
-    for column in {*features.known_at.values(), features.prediction_time} - {None}:
+    times = {*features.known_at.values(), *filter(None, [features.prediction_time])}
+    for column in sorted(times):
         if not table[column].dtype.is_temporal():
             raise DataError(
                 f"Column {column!r} is {table[column].dtype}; features.known_at and "

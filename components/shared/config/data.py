@@ -6,8 +6,9 @@ import datetime as dt
 import zoneinfo
 from typing import Annotated, Literal
 
-from headrace.components.shared.config.section import Section
 from pydantic import AfterValidator, Field, model_validator
+
+from headrace.components.shared.config.section import Section
 
 #: The splits, in the order in which time goes on.
 SPLITS = ("train", "eval", "test")

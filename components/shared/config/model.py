@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from headrace.components.shared.config.section import Section
 from pydantic import Field, model_validator
+
+from headrace.components.shared.config.section import Section
 
 #: Per task, the metrics in the order they are shown; the first is the one promotion looks at.
 METRICS = {

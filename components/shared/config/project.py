@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from pydantic import Field, model_validator
+
 from headrace.components.shared.config.data import Features, Leakage, Source, Split, Validation
 from headrace.components.shared.config.model import (
     METRICS,
@@ -19,7 +21,6 @@ from headrace.components.shared.config.model import (
 from headrace.components.shared.config.section import Section
 from headrace.components.shared.errors import ConfigError
 from headrace.components.shared.text import nearest
-from pydantic import Field, model_validator
 
 FILE = "project.yaml"
 CODE_FILES = ("features.py", "preprocessing.py", "model.py")

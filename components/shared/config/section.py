@@ -6,9 +6,10 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, Self
 
-from headrace.components.shared.errors import ConfigError
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
+
+from headrace.components.shared.errors import ConfigError
 
 
 class Section(BaseModel):

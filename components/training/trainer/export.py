@@ -45,13 +45,13 @@ def export(model: Any, graph: Path, target: Path, *, label: str, task: str) -> l
         answer = model({name: transformed[name] for name in model.input}, training=False)
         return {OUTPUT[task]: tf.reshape(tf.cast(answer, tf.float32), [-1])}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])  # type: ignore[untyped-decorator]
     def serve_examples(examples: Any) -> dict[str, Any]:
         return score(tf.io.parse_example(examples, spec))
 
     tensors = {name: tf.TensorSpec([None], kind.dtype, name=name) for name, kind in spec.items()}
 
-    @tf.function(input_signature=[tensors])
+    @tf.function(input_signature=[tensors])  # type: ignore[untyped-decorator]
     def serve_tensors(features: dict[str, Any]) -> dict[str, Any]:
         return score({name: _raw(features[name], kind) for name, kind in spec.items()})
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
 from headrace.components.shared import examples, files
 
 FILE = "transformed_examples-00000-of-00001.gz"
@@ -34,7 +35,7 @@ def materialize(source: Path, graph: Path, target: Path) -> dict[str, int]:
     spec = output.raw_feature_spec()
     layer = output.transform_features_layer()
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[untyped-decorator]
     def apply(serialized: Any) -> Any:
         return layer(tf.io.parse_example(serialized, spec))
 

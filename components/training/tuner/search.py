@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from headrace.components.shared.config.model import Tuning
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from headrace.components.shared import project_code
 from headrace.components.shared.config.model import Training, Tuning
 from headrace.components.shared.config.project import Label

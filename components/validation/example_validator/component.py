@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from headrace.components.shared.interface import TFX_IMAGE, component
 from kfp import dsl
+
+from headrace.components.shared.interface import TFX_IMAGE, component
 
 
 @component(TFX_IMAGE)

@@ -8,11 +8,13 @@ from typing import Any
 
 from headrace.components.shared import examples, report
 from headrace.components.shared.config.data import Validation
+from headrace.components.shared.errors import ConfigError
 from headrace.components.shared.statistics import (
     STATISTICS_FILE,
     read_schema,
     read_statistics,
 )
+from headrace.components.shared.text import nearest
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,17 @@ def run(
 
     Returns:
         All anomalies found.
+
+    Raises:
+        ConfigError: a rule names a feature that is not there.
     """
     import tensorflow_data_validation as tfdv
 
     wanted = Validation.parse(rules, where="validation")
     previous = _previous(baseline)
-    limits = _with_comparators(read_schema(schema), wanted)
+    limits = read_schema(schema)
+    _check_names(wanted, {feature.name for feature in limits.feature})
+    limits = _with_comparators(limits, wanted)
     parts = {s: read_statistics(examples.split_folder(statistics, s)) for s in examples.SPLITS}
     found: list[Anomaly] = []
     for split, current in parts.items():
@@ -83,6 +90,16 @@ def run(
         rules=wanted.model_dump(),
     )
     return found
+
+
+def _check_names(rules: Validation, known: set[str]) -> None:
+    for rule, limits in rules.model_dump().items():
+        for name in limits:
+            if name not in known:
+                raise ConfigError(
+                    f"validation.{rule} names {name!r}, which the examples do not have.",
+                    fix=nearest(name, known),
+                )
 
 
 def _previous(baseline: Path) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+
 from headrace.components.shared import report
 from headrace.components.shared.config.data import Features, Leakage
 from headrace.components.shared.config.project import Label

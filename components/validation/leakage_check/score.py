@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+
 from headrace.components.shared.config.project import Label
 
 _FOLDS = 3

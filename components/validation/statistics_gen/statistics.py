@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+
 from headrace.components.shared import examples, report
 from headrace.components.shared.statistics import write_statistics
 from headrace.components.validation.statistics_gen.view import feature_views

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,14 +15,25 @@ def feature_views(statistics: Mapping[str, Any]) -> list[dict[str, Any]]:
     Args:
         statistics: Split name to ``DatasetFeatureStatisticsList``.
     """
+    found = [
+        (feature.path.step[0], split, feature)
+        for split, data in statistics.items()
+        for feature in data.datasets[0].features
+    ]
+    # TFDV calls a feature a text in a split where it has no value at all.
+    numbers = {name for name, _, feature in found if feature.HasField("num_stats")}
     by_name: dict[str, dict[str, Any]] = {}
-    for split, data in statistics.items():
-        for feature in data.datasets[0].features:
-            name = feature.path.step[0]
-            entry = by_name.setdefault(name, {"name": name, "splits": {}})
-            numeric = feature.HasField("num_stats")
-            entry["kind"] = "number" if numeric else "text"
-            entry["splits"][split] = _number(feature.num_stats) if numeric else _text(feature)
+    for name, split, feature in found:
+        entry = by_name.setdefault(name, {"name": name, "splits": {}})
+        entry["kind"] = "number" if name in numbers else "text"
+        if name not in numbers:
+            entry["splits"][split] = _text(feature)
+        elif feature.HasField("num_stats"):
+            entry["splits"][split] = _number(feature.num_stats)
+        else:
+            empty = dict.fromkeys(("mean", "std", "min", "median", "max", "zeros"), math.nan)
+            common = _common(feature.string_stats.common_stats)
+            entry["splits"][split] = {**common, **empty, "bars": []}
     return [by_name[name] for name in sorted(by_name)]
 
 

@@ -1,9 +1,8 @@
-from headrace.components.evaluation.evaluator import tfma_metrics
-from headrace.components.shared.config.project import load
-
 from benchmarks import __main__ as command
 from benchmarks.flagship import Bench
 from benchmarks.tfx_baseline import evaluation
+from headrace.components.evaluation.evaluator import tfma_metrics
+from headrace.components.shared.config.project import load
 
 
 def test_the_baseline_computes_the_evaluators_metrics():

@@ -3,9 +3,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kfp import compiler
+
 from headrace.pipelines.local import runner, warm
 from headrace.pipelines.local.records import RunRecord
-from kfp import compiler
 
 Execute = Callable[..., RunRecord]
 

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from headrace.pipelines.local import runner
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Output
 
 import headrace
+from headrace.pipelines.local import runner
 
 lightweight = dsl.component(base_image="python:3.11", install_kfp_package=False)
 

@@ -1,10 +1,13 @@
+import errno
 import time
 from pathlib import Path
 
 import pytest
-from headrace.components.shared.errors import ConfigError
-from headrace.pipelines.local import runner
 from kfp import dsl
+
+from headrace.components.shared.errors import ConfigError, StorageError
+from headrace.pipelines.local import records, runner
+from headrace.pipelines.local.store import StepStore
 
 lightweight = dsl.component(base_image="python:3.11", install_kfp_package=False)
 
@@ -251,3 +254,33 @@ def test_what_is_no_pipeline_is_refused(tmp_path, text):
 
     with pytest.raises(ConfigError, match="no compiled pipeline at"):
         runner.run(tmp_path / "none.yaml", {}, home=tmp_path / "home")
+
+
+@pytest.mark.parametrize("failing", [5, 1])
+def test_a_full_disk_fails_the_run_and_nothing_hangs(execute, monkeypatch, failing):
+    written = records.write_record
+    calls = []
+
+    def write(run):
+        calls.append(run.state)
+        if len(calls) >= failing:
+            raise StorageError("The record of the run cannot be written: full.", fix="Free space.")
+        written(run)
+
+    monkeypatch.setattr(records, "write_record", write)
+    with pytest.raises(StorageError, match="cannot be written"):
+        execute(pair, {"first": 0.1, "second": 0.1})
+
+
+def test_results_that_cannot_be_kept_fail_the_step(execute, monkeypatch):
+    def refuse_all(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(StepStore, "add", refuse_all)
+    run = execute(pair, {"first": 0.0, "second": 0.0})
+
+    assert run.state == "failed"
+    error = run.tasks["wait"].error
+    assert "cannot be kept" in error.message
+    assert "No space left" in error.message
+    assert "Free space" in error.fix

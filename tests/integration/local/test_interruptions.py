@@ -11,10 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from kfp import dsl
+
 from headrace.components.shared.errors import ConfigError
 from headrace.pipelines.local import runner
 from headrace.pipelines.local.home import Home
-from kfp import dsl
 
 lightweight = dsl.component(base_image="python:3.11", install_kfp_package=False)
 

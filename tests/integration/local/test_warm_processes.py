@@ -1,8 +1,9 @@
 """Which warm process serves a step, and when the expensive one is started."""
 
 import pytest
-from headrace.pipelines.local import runner, warm
 from kfp import dsl
+
+from headrace.pipelines.local import runner, warm
 
 core = dsl.component(base_image="headrace/core:1", install_kfp_package=False)
 tfx = dsl.component(base_image="headrace/tfx:1", install_kfp_package=False)

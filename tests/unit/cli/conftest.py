@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from headrace.pipelines.local.records import (
     ArtifactRecord,
     Outputs,

@@ -1,4 +1,5 @@
 import pytest
+
 from headrace.cli.run import ExitCode, _exit_code
 from headrace.pipelines.local.records import State
 

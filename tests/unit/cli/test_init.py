@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from headrace.cli import init as command
 from headrace.cli.init import Task, create
 from headrace.components.shared.config.project import load, read_code

@@ -3,11 +3,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from headrace.cli import main as cli
-from headrace.components.shared.errors import ConfigError
 from typer.testing import CliRunner
 
 from headrace import __version__
+from headrace.cli import main as cli
+from headrace.components.shared.errors import ConfigError
 
 
 def test_version():

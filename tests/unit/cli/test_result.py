@@ -1,9 +1,10 @@
 import io
 
 import pytest
+from rich.console import Console
+
 from headrace.cli.result import result_tables
 from headrace.pipelines.local.records import State
-from rich.console import Console
 
 # Artifact metadata comes back in any order.
 METRICS = {

@@ -1,8 +1,9 @@
 import pytest
-from headrace.components.shared.errors import ConfigError
-from headrace.pipelines.local.conditions import evaluate, inputs_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from headrace.components.shared.errors import ConfigError
+from headrace.pipelines.local.conditions import evaluate, inputs_of
 
 
 def ref(name):

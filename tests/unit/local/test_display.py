@@ -1,9 +1,10 @@
 import io
 
 import pytest
+from rich.console import Console
+
 from headrace.pipelines.local import display
 from headrace.pipelines.local.records import Event, State
-from rich.console import Console
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from headrace.pipelines.local.fingerprint import (
     CodeDigests,
     digest_path,

@@ -2,13 +2,14 @@ import json
 import re
 
 import pytest
+from typer.testing import CliRunner
+
 from headrace.cli.runs import app
 from headrace.components.shared.errors import ConfigError
 from headrace.pipelines.local import cleaning
 from headrace.pipelines.local.comparison import compare
 from headrace.pipelines.local.home import Home
 from headrace.pipelines.local.records import ArtifactRecord, Outputs, State, write_record
-from typer.testing import CliRunner
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import pytest
+
 from headrace.components.shared.errors import ConfigError, StorageError
 from headrace.pipelines.local.home import Home, new_run_id
 from headrace.pipelines.local.records import RunRecord, State, TaskRecord, now, write_record

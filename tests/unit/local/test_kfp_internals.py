@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 from google.protobuf import struct_pb2
-from headrace.pipelines.local import kfp_internals, spec
 from kfp import compiler, dsl
 from kfp.dsl import Dataset, Output, executor_main
 from kfp.local import (
@@ -20,6 +19,8 @@ from kfp.local import io as local_io
 from kfp.local.orchestrator.orchestrator_utils import OrchestratorUtils
 from kfp.local.utils import struct_to_executor_spec
 from kfp.pipeline_spec import pipeline_spec_pb2
+
+from headrace.pipelines.local import kfp_internals, spec
 
 SIGNATURES = {
     executor_input_utils.construct_executor_input: [

@@ -1,7 +1,8 @@
 import pytest
+from kfp import compiler, dsl
+
 from headrace.pipelines.local import spec
 from headrace.pipelines.local.plan import plan
-from kfp import compiler, dsl
 
 core = dsl.component(base_image="headrace/core:1", install_kfp_package=False)
 tfx = dsl.component(base_image="registry/headrace/tfx:1", install_kfp_package=False)

@@ -2,6 +2,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+
 from headrace.pipelines.local import graph, report
 from headrace.pipelines.local.records import State
 

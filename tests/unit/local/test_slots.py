@@ -3,6 +3,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from headrace.pipelines.local.resources import Slots, Stopped
 
 

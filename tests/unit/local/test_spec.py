@@ -1,4 +1,5 @@
 import pytest
+
 from headrace.components.shared.errors import ConfigError
 from headrace.pipelines.local.spec import is_group, parse_quantity
 

@@ -2,6 +2,7 @@
 
 import polars as pl
 import pytest
+
 from headrace.components.data.ingest.cleaning import clean
 from headrace.components.shared.config.data import Cleaning
 from headrace.components.shared.errors import ConfigError, DataError

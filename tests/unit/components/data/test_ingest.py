@@ -5,6 +5,7 @@ import json
 
 import polars as pl
 import pytest
+
 from headrace.components.data.ingest import ingest
 from headrace.components.shared.errors import DataError
 

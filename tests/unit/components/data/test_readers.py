@@ -6,6 +6,7 @@ import zipfile
 
 import polars as pl
 import pytest
+
 from headrace.components.data.ingest import readers
 from headrace.components.shared.config.data import Source
 from headrace.components.shared.errors import ConfigError, SourceError

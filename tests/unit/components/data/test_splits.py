@@ -5,6 +5,7 @@ import datetime as dt
 import numpy as np
 import polars as pl
 import pytest
+
 from headrace.components.data.example_gen.splits import assign
 from headrace.components.shared.config.data import Split
 from headrace.components.shared.errors import ConfigError, DataError

@@ -5,6 +5,7 @@ import sqlite3
 import deltalake
 import polars as pl
 import pytest
+
 from headrace.components.data.ingest import readers
 from headrace.components.shared.config.data import Source
 from headrace.components.shared.errors import SourceError

@@ -4,6 +4,7 @@ import datetime as dt
 
 import polars as pl
 import pytest
+
 from headrace.components.data.ingest.cleaning import clean
 from headrace.components.shared.config.data import Cleaning
 from headrace.components.shared.errors import DataError

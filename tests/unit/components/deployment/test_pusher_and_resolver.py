@@ -1,6 +1,7 @@
 """Pushing, and finding what to compare with."""
 
 import pytest
+
 from headrace.components.deployment.pusher import pusher
 from headrace.components.deployment.resolver import resolver
 from headrace.components.shared.model_store import ModelStore

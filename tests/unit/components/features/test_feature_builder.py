@@ -5,6 +5,7 @@ import math
 
 import polars as pl
 import pytest
+
 from headrace.components.features.feature_builder import builder
 from headrace.components.shared.errors import ConfigError, DataError, ProjectCodeError
 

@@ -3,6 +3,7 @@
 import textwrap
 
 import pytest
+
 from headrace.components.shared.config.project import load, read_code
 from headrace.components.shared.errors import ConfigError
 

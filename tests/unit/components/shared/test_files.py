@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+
 from headrace.components.shared import files
 from headrace.components.shared.errors import DataError, StorageError
 

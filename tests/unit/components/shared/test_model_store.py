@@ -5,6 +5,7 @@ import shutil
 
 import fsspec
 import pytest
+
 from headrace.components.shared import model_store
 from headrace.components.shared.errors import ConfigError, StorageError
 from headrace.components.shared.model_store import ModelStore

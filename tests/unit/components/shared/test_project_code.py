@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+
 from headrace.components.shared import project_code
 from headrace.components.shared.errors import DataError, ProjectCodeError
 

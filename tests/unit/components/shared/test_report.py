@@ -4,6 +4,7 @@ import re
 
 import jinja2
 import pytest
+
 from headrace.components.data.ingest import ingest  # noqa: F401  (pages are shared by all)
 from headrace.components.shared import report
 from headrace.components.shared.config.model import Promotion

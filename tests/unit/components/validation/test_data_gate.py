@@ -1,4 +1,5 @@
 import pytest
+
 from headrace.components.shared.errors import GateError
 from headrace.components.validation.data_gate import gate
 

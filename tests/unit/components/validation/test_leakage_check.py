@@ -5,6 +5,7 @@ import datetime as dt
 import numpy as np
 import polars as pl
 import pytest
+
 from headrace.components.shared.errors import ConfigError
 from headrace.components.validation.leakage_check import leakage
 
