@@ -34,6 +34,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help=f"use the small project {SMALL.name}: shows that everything works, not how fast",
     )
+    parser.add_argument("--project", type=Path, help="measure this project instead")
     parser.add_argument("--repeat", type=int, default=1, help="cold runs of each side; medians")
     parser.add_argument("--keep", type=Path, help="keep everything that is written, in this folder")
     return parser.parse_args(arguments)
@@ -50,8 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("Something else is using this machine: trust ratios, not seconds.")
     done: list[Measurement] = []
     failed = False
+    project = options.project or (SMALL if options.quick else FLAGSHIP)
     with _workspace(options.keep) as work:
-        bench = Bench(SMALL if options.quick else FLAGSHIP, work, repeat=options.repeat)
+        bench = Bench(project.absolute(), work, repeat=options.repeat)
         for name, measure in BENCHMARKS.items():
             if options.only and name not in options.only:
                 continue
@@ -62,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 failed = True
                 console.print(f"{name}: {error}", style="red", markup=False)
     console.print(table(done))
-    results = RESULTS.with_name("quick.json") if options.quick else RESULTS
-    write_results(results, done, {**described, "project": bench.folder.name})
+    # Only the flagship's numbers are the ones that the targets are about.
+    results = RESULTS if project == FLAGSHIP else RESULTS.with_name(f"{project.name}.json")
+    write_results(results, done, {**described, "project": project.name})
     console.print(f"Written to {results}.", style="dim")
     return int(failed or not all(item.ok for item in done))
 

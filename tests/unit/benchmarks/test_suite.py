@@ -48,7 +48,7 @@ def test_what_does_not_work_is_said_and_the_rest_is_measured(fake, capsys):
 def test_a_quick_run_uses_the_small_project_and_another_file(fake, tmp_path, capsys):
     assert fake.main(["--quick", "--only", "good"]) == 0
     assert "taxi" in capsys.readouterr().out
-    assert (tmp_path / "quick.json").exists()
+    assert (tmp_path / "taxi.json").exists()
     assert not (tmp_path / "latest.json").exists()
 
 

@@ -1,4 +1,7 @@
 import importlib.util
+import shutil
+import subprocess
+import sys
 
 import pytest
 from bootstrap import environment
@@ -42,6 +45,17 @@ def test_the_second_time_there_is_nothing_to_do(setup, capsys):
     assert len(setup.created) == 1
     assert setup.STAMP.stat().st_mtime_ns == stamp.st_mtime_ns
     assert capsys.readouterr().out == ""
+
+
+def test_as_a_command_on_a_finished_environment_it_touches_nothing(setup, project, scripts):
+    shutil.copytree(scripts / "bootstrap", project / "scripts/bootstrap", dirs_exist_ok=True)
+    stamp = project / ".venv" / "setup.stamp"
+    stamp.write_text(setup.fingerprint(project))
+    before = {path: path.stat().st_mtime_ns for path in (project / ".venv").rglob("*")}
+    command = [sys.executable, "-B", "scripts/bootstrap"]
+    result = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert {path: path.stat().st_mtime_ns for path in (project / ".venv").rglob("*")} == before
 
 
 @pytest.mark.parametrize(
