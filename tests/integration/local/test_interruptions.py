@@ -1,5 +1,6 @@
 """What a run leaves behind when it is stopped or killed, and how it is continued."""
 
+import contextlib
 import json
 import os
 import re
@@ -180,7 +181,9 @@ def test_a_dead_warm_process_fails_its_steps_and_a_retry_gets_a_new_one(start, h
     )
     wait_until((folder / "hang").exists)
     (warm,) = psutil.Process(process.pid).children()
+    wait_until(lambda: len(warm.children(recursive=True)) == 3)
     family = warm.children(recursive=True)
+    steps = [child for child in family if child.name() != "sleep"]
     warm.kill()
     output, _ = process.communicate(timeout=10)
 
@@ -188,9 +191,9 @@ def test_a_dead_warm_process_fails_its_steps_and_a_retry_gets_a_new_one(start, h
     run = Home(home).find("latest")
     assert run.project == "flights"
     assert "the warm process `core` died" in run.tasks["hang"].error.message
-    assert_all_gone([child for child in family if child.name() != "sleep"])
+    assert_all_gone(steps)
     for child in family:
-        if child.is_running():
+        with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
 
 
