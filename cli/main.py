@@ -55,3 +55,5 @@ def main() -> None:
         console.print(Text.assemble(("✘ ", "bold red"), error.message), soft_wrap=True)
         console.print(Text(f"  {error.fix}"), soft_wrap=True)
         sys.exit(1)
+    except KeyboardInterrupt:  # before the runner has taken over
+        sys.exit(run.ExitCode.INTERRUPTED)

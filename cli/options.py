@@ -12,6 +12,9 @@ HOME_FOLDER = ".headrace"
 ProjectArgument = Annotated[
     Path, typer.Argument(help="Project folder, the one with project.yaml.", show_default=False)
 ]
+ProjectOption = Annotated[
+    Path, typer.Option("--project", "-p", help="Project folder whose runs are meant.")
+]
 HomeOption = Annotated[
     Path | None,
     typer.Option(

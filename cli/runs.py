@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from headrace.cli.options import HomeOption, ProjectOption, home_of
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -16,17 +18,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at earlier runs, compare them, remove old ones.", no_args_is_help=True)
 
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="HEADRACE_HOME", help="Where runs are kept.")
-]
 RunArgument = Annotated[str, typer.Argument(help="A run id, the start of one, or `latest`.")]
-DEFAULT_HOME = Path(".headrace")
+HERE = Path()
 _LISTED = 20
 
 
 @app.command("list")
 def list_runs(
-    home: HomeOption = DEFAULT_HOME,
+    project: ProjectOption = HERE,
+    home: HomeOption = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.")] = _LISTED,
 ) -> None:
     """Lists runs, newest first."""
@@ -36,7 +36,7 @@ def list_runs(
     from headrace.components.shared.errors import StorageError
     from headrace.pipelines.local.display import MARKS, duration
 
-    place = _home(home)
+    place = _home(project, home)
     ids = place.run_ids()[:limit]
     table = _table("", "run", "pipeline", "project", "time", "steps")
     for column in table.columns[:2]:
@@ -61,13 +61,15 @@ def list_runs(
 
 
 @app.command()
-def show(run: RunArgument = "latest", home: HomeOption = DEFAULT_HOME) -> None:
+def show(
+    run: RunArgument = "latest", project: ProjectOption = HERE, home: HomeOption = None
+) -> None:
     """Shows a run's steps, gates and errors."""
     from rich.console import Console
 
     from headrace.pipelines.local import display
 
-    record = _home(home).find(run)
+    record = _home(project, home).find(run)
     console = Console()
     console.print(f"[bold cyan]{record.pipeline}[/]  [dim]{record.run_id}[/]")
     display.show(record, console)
@@ -75,13 +77,15 @@ def show(run: RunArgument = "latest", home: HomeOption = DEFAULT_HOME) -> None:
 
 
 @app.command()
-def compare(first: RunArgument, second: RunArgument, home: HomeOption = DEFAULT_HOME) -> None:
+def compare(
+    first: RunArgument, second: RunArgument, project: ProjectOption = HERE, home: HomeOption = None
+) -> None:
     """Compares two runs: changed arguments, verdicts, metrics and timings."""
     from rich.console import Console
 
     from headrace.pipelines.local import comparison
 
-    place = _home(home)
+    place = _home(project, home)
     one, two = place.find(first), place.find(second)
     result = comparison.compare(one, two)
     console = Console()
@@ -98,32 +102,35 @@ def compare(first: RunArgument, second: RunArgument, home: HomeOption = DEFAULT_
 
 
 @app.command()
-def report(run: RunArgument = "latest", home: HomeOption = DEFAULT_HOME) -> None:
+def report(
+    run: RunArgument = "latest", project: ProjectOption = HERE, home: HomeOption = None
+) -> None:
     """Writes a run's page: graph, timings, metrics, gates and artifacts."""
     from headrace.pipelines.local import report as pages
 
-    typer.echo(pages.write(_home(home).find(run)))
+    typer.echo(pages.write(_home(project, home).find(run)))
 
 
 @app.command()
 def clean(
     keep: Annotated[int, typer.Option(min=0, help="How many runs stay, newest first.")],
-    home: HomeOption = DEFAULT_HOME,
+    project: ProjectOption = HERE,
+    home: HomeOption = None,
 ) -> None:
     """Removes older runs, and finished steps that no remaining run shows."""
     from headrace.pipelines.local import cleaning
 
-    removed = cleaning.clean(_home(home), keep)
+    removed = cleaning.clean(_home(project, home), keep)
     typer.echo(
         f"Removed {removed.runs} runs and {removed.steps} finished steps, "
         f"{removed.bytes / 1e6:.1f} MB."
     )
 
 
-def _home(path: Path) -> Home:
+def _home(project: Path, home: Path | None) -> Home:
     from headrace.pipelines.local.home import Home
 
-    return Home(path)
+    return Home(home_of(project, home))
 
 
 def _table(*columns: str) -> Table:
