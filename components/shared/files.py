@@ -21,6 +21,11 @@ _REASONS = {
     errno.EPERM: "permission is denied",
 }
 
+_WAY_OUT = (
+    "Free space or make it writable, or choose another place (--home, or serving.destination "
+    "for pushed models); then continue with `--resume latest`."
+)
+
 
 @contextlib.contextmanager
 def writing(place: Path | str) -> Iterator[None]:
@@ -37,11 +42,7 @@ def writing(place: Path | str) -> Iterator[None]:
         reason = refusal(error)
         if reason is None:
             raise
-        raise StorageError(
-            f"{place} cannot be written: {reason}.",
-            fix="Free space or make it writable, or choose another place (--home, or "
-            "serving.destination for pushed models); then continue with `--resume latest`.",
-        ) from error
+        raise StorageError(f"{place} cannot be written: {reason}.", fix=_WAY_OUT) from error
 
 
 def refusal(error: BaseException) -> str | None:
@@ -54,6 +55,15 @@ def refusal(error: BaseException) -> str | None:
     # Neither shutil.Error, which lists all that failed, nor the errors of C++ libraries have one.
     text = str(error)
     return next((why for code, why in _REASONS.items() if os.strerror(code) in text), None)
+
+
+def disk_error(error: BaseException) -> StorageError | None:
+    """The same for an error from anywhere, when it is about the disk itself."""
+    reason = refusal(error)
+    if reason not in {_REASONS[code] for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)}:
+        return None
+    name = getattr(error, "filename", None)
+    return StorageError(f"{name or 'A file'} cannot be written: {reason}.", fix=_WAY_OUT)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -119,6 +119,10 @@ def _execute(argv: list[str], error_file: Path) -> int:
 
 
 def _report(error: BaseException, target: Path) -> None:
+    if not isinstance(error, HeadraceError):
+        from headrace.components.shared import files
+
+        error = files.disk_error(error) or error
     lines = str(error).strip().splitlines()
     report = {
         "type": type(error).__name__,

@@ -93,3 +93,15 @@ def test_the_digest_of_a_file_does_not_depend_on_its_name(tmp_path):
     for name in "ab":
         (tmp_path / name).write_text("same")
     assert files.digest(tmp_path / "a") == files.digest(tmp_path / "b")
+
+
+def test_a_full_disk_is_recognised_wherever_it_is_met():
+    error = files.disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x/weights.h5"))
+    assert error.message == "/x/weights.h5 cannot be written: the disk is full."
+    assert "--resume latest" in error.fix
+    assert files.disk_error(RuntimeError("x; No space left on device")) is not None
+
+
+def test_an_error_about_something_else_than_the_disk_is_not_blamed_on_it():
+    for error in (PermissionError(errno.EACCES, "no", "/etc/shadow"), FileExistsError(17, "x")):
+        assert files.disk_error(error) is None
