@@ -48,12 +48,23 @@ def main() -> None:
     try:
         app()
     except HeadraceError as error:
-        from rich.console import Console
-        from rich.text import Text
+        sys.exit(_show(error))
+    except OSError as error:
+        from headrace.components.shared import files
 
-        console = Console(stderr=True)
-        console.print(Text.assemble(("✘ ", "bold red"), error.message), soft_wrap=True)
-        console.print(Text(f"  {error.fix}"), soft_wrap=True)
-        sys.exit(1)
+        refusal = files.disk_error(error)
+        if refusal is None:
+            raise
+        sys.exit(_show(refusal))
     except KeyboardInterrupt:  # before the runner has taken over
         sys.exit(run.ExitCode.INTERRUPTED)
+
+
+def _show(error: HeadraceError) -> int:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    console.print(Text.assemble(("✘ ", "bold red"), error.message), soft_wrap=True)
+    console.print(Text(f"  {error.fix}"), soft_wrap=True)
+    return 1
