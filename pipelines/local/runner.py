@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from headrace.components.shared import files
 from headrace.pipelines.local import kfp_internals as kfp
 from headrace.pipelines.local import report
 from headrace.pipelines.local.dag import DagResult, DagRunner, Hooks, Scope
@@ -78,8 +79,9 @@ def run(
     record.yaml_path = str(yaml_path.absolute())
     with place.owned(record.run_id):
         place.remove_leftovers(record.run_id)
-        (record.folder / "logs").mkdir(parents=True, exist_ok=True)
-        (record.folder / PIPELINE_FILE).write_bytes(yaml_path.read_bytes())
+        with files.writing(record.folder):
+            (record.folder / "logs").mkdir(parents=True, exist_ok=True)
+            (record.folder / PIPELINE_FILE).write_bytes(yaml_path.read_bytes())
         return _Run(pipeline, place, RunLog(record, on_event)).execute()
 
 

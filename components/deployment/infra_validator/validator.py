@@ -55,4 +55,11 @@ def _child(sender: Connection, model: Path, source: Path) -> None:
     try:
         sender.send(probe(model, source, _ROWS))
     except Exception as error:  # whatever it is, it is the verdict
-        sender.send(f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:400]}")
+        sender.send(f"{type(error).__name__}: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """The first line that says something; TensorFlow starts with a heading."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if not line.endswith(":")] or lines
+    return said[0][:400] if said else "no reason given"

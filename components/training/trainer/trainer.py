@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,10 +76,8 @@ def run(
         network.jit_compile = settings.xla
         with project_code.blamed_on(folder, model_code.FILE):
             history = _fit(network, transformed, target.column, settings, model_run)
+        epoch = _best_epoch(network, history)
         features = export(network, graph, model, label=target.column, task=target.task)
-    watched, mode = model_code.monitored(network)
-    pick = max if mode == "max" else min
-    epoch = history[watched].index(pick(history[watched]))
     result = Result(
         history=history,
         best={name: values[epoch] for name, values in history.items()},
@@ -136,13 +135,30 @@ def _fit(
             f"Training ran out of memory: {str(error).splitlines()[0]}",
             fix="Lower training.batch_size or make the model in model.py smaller.",
         ) from None
-    if not best.exists():
+    if best.exists():
+        model.load_weights(best)
+    return {name: [float(v) for v in values] for name, values in fitted.history.items()}
+
+
+def _best_epoch(model: Any, history: dict[str, list[float]]) -> int:
+    """The epoch whose weights were kept.
+
+    Raises:
+        StepError: its loss is not a number; Keras keeps the first epoch whatever its values.
+    """
+    watched, mode = model_code.monitored(model)
+    values = history.get(watched, [])
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite or not _is_sound(history, 0):
         raise StepError(
             "The loss became NaN in the first epoch, so no epoch can be kept.",
             fix="Lower the learning rate in model.py, and check that preprocessing scales numbers.",
         )
-    model.load_weights(best)
-    return {name: [float(v) for v in values] for name, values in fitted.history.items()}
+    return values.index(max(finite) if mode == "max" else min(finite))
+
+
+def _is_sound(history: dict[str, list[float]], epoch: int) -> bool:
+    return all(math.isfinite(history[name][epoch]) for name in ("loss", "val_loss"))
 
 
 def summary(result: Result) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from headrace.components.shared.config.model import Tuning
+from headrace.components.shared.errors import ConfigError
+from headrace.components.shared.text import nearest
 
 
 def make_tuner(build: Callable[[Any], Any], settings: Tuning, objective: Any, scratch: Path) -> Any:
@@ -53,6 +55,11 @@ def make_tuner(build: Callable[[Any], Any], settings: Tuning, objective: Any, sc
                 batch_size=batch_size,
                 verbose=2,
             )
+            if objective.name not in fitted.history:
+                raise ConfigError(
+                    f"tuning.objective {objective.name!r} is not among the model's metrics.",
+                    fix=nearest(objective.name, fitted.history),
+                )
             best = max if objective.direction == "max" else min
             return {objective.name: best(fitted.history[objective.name])}
 

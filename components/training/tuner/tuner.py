@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def run(
         tuner = make_tuner(
             lambda hp: model_code.build(folder, hp, graph), settings, objective, Path(scratch)
         )
-        with project_code.blamed_on(folder, model_code.FILE, hint="All trials failed."):
+        with project_code.blamed_on(folder, model_code.FILE), _stopped_search():
             tuner.search(
                 rows={name: rows[name] for name in model.input},
                 labels=rows[column],
@@ -115,13 +116,35 @@ def _finish(tuner: Any, objective: str, target: Path) -> Result:
     done = [trial for trial in best if trial.score is not None]
     if not done:
         # TFX's own tuner goes on with a failed trial's values here.
+        messages = [trial.message for trial in tuner.oracle.trials.values() if trial.message]
         raise ProjectCodeError(
-            "No trial of the hyperparameter search succeeded.",
-            fix=f"Run with tuning.trials: 0 to see the error of {model_code.FILE} itself.",
+            f"No trial of the hyperparameter search succeeded. {_first_reason(messages)}".strip(),
+            fix=f"Correct {model_code.FILE} or tuning.objective; the log has every trial's error. "
+            "With tuning.trials: 0 the defaults of the model are used.",
         )
     write_hyperparameters(done[0].hyperparameters, target)
     trials = [Trial(t.trial_id, t.score, dict(t.hyperparameters.values)) for t in done]
     return Result(objective, trials)
+
+
+@contextlib.contextmanager
+def _stopped_search() -> Iterator[None]:
+    """KerasTuner gives up after some failures in a row; what succeeded before still counts."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "consecutive failures" not in str(error):
+            raise
+        print(str(error), flush=True)
+
+
+def _first_reason(tracebacks: list[str]) -> str:
+    """The line of the first trial's traceback that says what was raised."""
+    if not tracebacks:
+        return ""
+    raised = [line for line in tracebacks[0].splitlines() if line[:1].strip()]
+    said = next((line for line in raised[1:]), "")
+    return f"The first one: {said.rpartition('.errors.')[2][:300]}" if said else ""
 
 
 def summary(result: Result) -> str:
