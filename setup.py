@@ -22,14 +22,21 @@ CORE = [
     "typer>=0.15",
 ]
 EXTRAS = {
-    "data": ["deltalake>=1.6", "pandas>=2.2,<3", "pyarrow>=18", "sqlalchemy>=2.1"],
+    # What steps in the core image need.
+    "data": [
+        "deltalake>=1.6",
+        "fsspec",
+        "pandas>=2.2,<3",
+        "polars>=1.30",
+        "pyarrow>=18",
+        "scikit-learn>=1.5",
+        "scipy>=1.17",
+        "sqlalchemy>=2.1",
+    ],
+    # What steps in the tfx image need besides.
     "tfx": [
         "keras>=3.15",
         "keras-tuner>=1.4.8",
-        "plotly>=5.24",
-        "polars>=1.30",
-        "scikit-learn>=1.5",
-        "scipy>=1.17",
         "tensorboard==2.21.0",
         "tensorflow==2.21.0",
         "tfx==1.21.0",

@@ -16,18 +16,7 @@ from headrace.components.shared import (
     files,
     tensorflow_env,  # noqa: F401
 )
-from headrace.components.shared.config.data import SPLITS
-
-__all__ = [
-    "SPLITS",
-    "as_lists",
-    "as_scalars",
-    "read",
-    "serialized",
-    "shards",
-    "split_folder",
-    "write",
-]
+from headrace.components.shared.config.data import SPLITS as SPLITS
 
 _BATCH = 8192
 
@@ -68,22 +57,21 @@ def serialized(paths: Iterable[str], batch: int = _BATCH) -> Iterator[np.ndarray
 
 def read(paths: Iterable[str], columns: Iterable[str] | None = None) -> pa.Table:
     """Decodes tf.Examples into a table of scalar columns; missing features become nulls."""
+    return as_scalars(read_lists(paths, columns))
+
+
+def read_lists(paths: Iterable[str], columns: Iterable[str] | None = None) -> pa.Table:
+    """Decodes tf.Examples into a table of list columns, as TFDV takes them."""
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
     decoder = ExamplesToRecordBatchDecoder()
-    wanted = None if columns is None else list(columns)
-    batches = []
-    for examples in serialized(paths):
-        batch = decoder.DecodeBatch(examples)
-        batches.append(
-            batch
-            if wanted is None
-            else batch.select([name for name in wanted if name in batch.schema.names])
-        )
-    table = pa.concat_tables(
-        [pa.Table.from_batches([batch]) for batch in batches], promote_options="default"
-    )
-    return as_scalars(table)
+    tables = []
+    for records in serialized(paths):
+        table = pa.Table.from_batches([decoder.DecodeBatch(records)])
+        if columns is not None:
+            table = table.select([name for name in columns if name in table.column_names])
+        tables.append(table)
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def as_lists(table: pa.Table) -> pa.Table:

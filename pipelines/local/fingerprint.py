@@ -25,7 +25,9 @@ _TFX_PACKAGES = (
     "tensorflow-model-analysis",
     "tensorflow-transform",
 )
+#: Endings of files that describe code or derive from it.
 _SKIPPED_SUFFIXES = frozenset({".pyc", ".md"})
+_SKIPPED_NAMES = frozenset({"metadata.yaml"})
 _CHUNK = 1 << 20
 KEY_LENGTH = 16
 
@@ -139,5 +141,6 @@ def _digest_of(folder: Path) -> str:
 
 def _code_files(folder: Path) -> Iterable[tuple[str, Path]]:
     for file in sorted(folder.rglob("*")):
-        if file.is_file() and file.suffix not in _SKIPPED_SUFFIXES:
+        skipped = file.suffix in _SKIPPED_SUFFIXES or file.name in _SKIPPED_NAMES
+        if file.is_file() and not skipped:
             yield file.relative_to(folder).as_posix(), file

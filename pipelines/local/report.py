@@ -18,6 +18,8 @@ REPORT_FILE = "report.html"
 _EMBED_ONE = 300_000
 _EMBED_ALL = 1_200_000
 _EMBEDDED = {"system.HTML": "page", "system.Markdown": "text"}
+_ENDINGS = {"system.HTML": ".html", "system.Markdown": ".md"}
+PAGES_FOLDER = "pages"
 _LONG_TEXT = 300
 
 
@@ -43,6 +45,7 @@ def render(run: RunRecord) -> str:
         duration=display.duration, memory=display.memory, value=_value, moment=_moment
     )
     tasks = run.ordered
+    pages = _pages(run)
     return environment.get_template("report.html.j2").render(
         run=run,
         tasks=tasks,
@@ -53,7 +56,7 @@ def render(run: RunRecord) -> str:
         metrics=metrics(run),
         bars=_bars(run, tasks),
         embedded=_embedded(tasks),
-        link=lambda path: _link(path, run.folder),
+        link=lambda path: _link(pages.get(path) or path, run.folder),
         is_long=lambda text: len(text) > _LONG_TEXT,
     )
 
@@ -89,6 +92,22 @@ def _embedded(tasks: list[TaskRecord]) -> dict[str, tuple[str, str]]:
                 found[artifact.uri] = (kind, path.read_text(encoding="utf-8", errors="replace"))
                 left -= path.stat().st_size
     return found
+
+
+def _pages(run: RunRecord) -> dict[str, str]:
+    """Links with an ending to pages that have none: a browser shows those as source text."""
+    folder = run.folder / PAGES_FOLDER
+    pages: dict[str, str] = {}
+    for task in run.tasks.values():
+        for name, artifact in task.outputs.artifacts.items():
+            ending, path = _ENDINGS.get(artifact.type), Path(artifact.uri)
+            if ending and path.is_file() and not path.suffix:
+                folder.mkdir(parents=True, exist_ok=True)
+                page = folder / f"{task.name}.{name}{ending}"
+                page.unlink(missing_ok=True)
+                page.symlink_to(os.path.relpath(path, folder))
+                pages[artifact.uri] = str(page)
+    return pages
 
 
 def _file(artifact: ArtifactRecord) -> Path | None:

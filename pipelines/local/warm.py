@@ -44,10 +44,7 @@ PRELOAD: dict[str, tuple[str, ...]] = {
     TFX: (
         "kfp.dsl.executor_main",
         "headrace.components.shared.errors",
-        "keras",
-        "tensorflow",
-        "tensorflow_data_validation",
-        "tensorflow_transform",
+        "headrace.components.shared.preload",
     ),
 }
 ENVIRONMENT = {

@@ -14,6 +14,7 @@ from headrace.components.deployment.pusher.component import pusher
 from headrace.components.deployment.resolver.component import resolver
 from headrace.components.evaluation.challenger.component import challenger
 from headrace.components.evaluation.evaluator.component import evaluator
+from headrace.components.evaluation.model_gate.component import model_gate
 from headrace.components.features.feature_builder.component import feature_builder
 from headrace.components.monitoring.run_status.component import run_status
 from headrace.components.training.trainer.component import trainer
@@ -175,14 +176,18 @@ def training_pipeline(
             "data",
         )
         loaded = _sized(infra_validator(model=model, examples=examples), "training")
-        with (
-            # Always true once the gate has let the run pass. Stock kfp.local cannot resolve an
-            # outermost condition on a named output: it would skip the push without a word.
-            dsl.If(gate.output != "", name="data-accepted"),
-            dsl.If(evaluated.outputs["blessed"] == True, name="evaluation-blessed"),  # noqa: E712
-            dsl.If(compared.outputs["blessed"] == True, name="challenger-blessed"),  # noqa: E712
-            dsl.If(loaded.outputs["blessed"] == True, name="infra-blessed"),  # noqa: E712
-        ):
+        accepted = _sized(
+            model_gate(
+                evaluation_blessed=evaluated.outputs["blessed"],
+                evaluation_verdict=evaluated.outputs["verdict"],
+                challenger_blessed=compared.outputs["blessed"],
+                challenger_verdict=compared.outputs["verdict"],
+                infra_blessed=loaded.outputs["blessed"],
+                infra_verdict=loaded.outputs["verdict"],
+            ),
+            "small",
+        )
+        with dsl.If(accepted.outputs["Output"] == True, name="blessed"):  # noqa: E712
             _sized(
                 pusher(
                     model=model,

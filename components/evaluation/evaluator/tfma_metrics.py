@@ -75,7 +75,7 @@ def evaluate(rows: pl.DataFrame, slices: list[list[str]], task: str, target: Pat
     extracts = [_extract(rows, key, mask) for key, mask in slice_keys(rows, slices)]
     target.mkdir(parents=True, exist_ok=True)
     with beam.Pipeline(argv=list(tfx_adapter.EMBEDDED_BEAM)) as pipeline:
-        source = pipeline | beam.Create(extracts)  # type: ignore[no-untyped-call]
+        source = pipeline | beam.Create(extracts)
         evaluation: dict[str, Any] = {}
         for step in model_eval_lib.default_evaluators(eval_config=config):
             evaluation.update(source | step.stage_name >> step.ptransform)

@@ -16,7 +16,7 @@ def transform(
     transformed_examples: dsl.Output[dsl.Dataset],
     metrics: dsl.Output[dsl.Metrics],
 ):
-    """Analyses the training split with TFX Transform, and transforms every split.
+    """Analyses the training split with tf.Transform, and transforms the train and eval splits.
 
     Args:
         examples: TFX Examples.
@@ -25,7 +25,7 @@ def transform(
         features: The section `features` of project.yaml: columns hidden from the model.
         beam_args: Beam options for the analysis (Flink, Spark, Dataflow); empty for this process.
         transform_graph: TFX TransformGraph, for the trainer and for serving.
-        transformed_examples: TFX Examples of transformed features.
+        transformed_examples: TFX Examples of transformed features, train and eval.
         metrics: Number of transformed features and of values per row.
     """
     import json
@@ -43,7 +43,7 @@ def transform(
         target=Path(transformed_examples.path),
     )
     transformed_examples.metadata.update(
-        split_names=json.dumps(["train", "eval", "test"]),
+        split_names=json.dumps(["train", "eval"]),
         payload_format="FORMAT_TF_EXAMPLE",
         file_format="tfrecords_gzip",
     )

@@ -15,10 +15,12 @@ import pyarrow as pa
 from headrace.components.shared import examples, files
 
 FILE = "transformed_examples-00000-of-00001.gz"
+#: The splits that the trainer and the tuner read; the test split is for the exported model alone.
+SPLITS = ("train", "eval")
 
 
 def materialize(source: Path, graph: Path, target: Path) -> dict[str, int]:
-    """Applies the transform graph to every split.
+    """Applies the transform graph to the splits that learning reads.
 
     Args:
         source: Examples artifact.
@@ -40,7 +42,7 @@ def materialize(source: Path, graph: Path, target: Path) -> dict[str, int]:
         return layer(tf.io.parse_example(serialized, spec))
 
     widths: dict[str, int] = {}
-    for split in examples.SPLITS:
+    for split in SPLITS:
         batches = (
             {name: value.numpy() for name, value in apply(tf.constant(records)).items()}
             for records in examples.serialized(examples.shards(source, split))

@@ -1,15 +1,15 @@
-"""The work of ``transform``: TFX analyses the training split, then every split is transformed."""
+"""The work of ``transform``: the training split is analysed, then what learns is transformed."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from headrace.components.shared import examples, project_code, tfx_adapter
+from headrace.components.shared import project_code
 from headrace.components.shared.config.data import Features
-from headrace.components.shared.statistics import SCHEMA_FILE, read_schema
+from headrace.components.shared.statistics import read_schema
+from headrace.components.training.transform.analysis import analyse
 from headrace.components.training.transform.materialize import materialize
 
 FILE = "preprocessing.py"
@@ -43,32 +43,13 @@ def run(
         ProjectCodeError: ``preprocessing_fn`` is missing or fails.
     """
     hidden = Features.parse(features, where="features")
-    with project_code.importable(code) as folder, tempfile.TemporaryDirectory() as scratch:
+    with project_code.importable(code) as folder:
         visible = _without(read_schema(schema), {*hidden.exclude, *hidden.known_after})
         function = project_code.load_function(folder, FILE, "preprocessing_fn")
         columns = ", ".join(feature.name for feature in visible.feature)
         with project_code.blamed_on(folder, FILE, hint=f"It receives the columns {columns}."):
-            used = _write_schema(_only_used(visible, function), Path(scratch) / "schema")
-            _analyse(source, used, graph, beam_args)
+            analyse(source, _only_used(visible, function), function, graph, beam_args=beam_args)
     return materialize(source, graph, target)
-
-
-def _analyse(source: Path, schema: Path, graph: Path, beam_args: list[str]) -> None:
-    tfx_adapter.execute(
-        "tfx.components.transform.executor.Executor",
-        inputs={
-            "examples": tfx_adapter.examples(source, examples.SPLITS),
-            "schema": tfx_adapter.Artifact("Schema", schema),
-        },
-        outputs={"transform_graph": tfx_adapter.Artifact("TransformGraph", graph)},
-        properties={
-            "preprocessing_fn": f"{Path(FILE).stem}.preprocessing_fn",
-            "splits_config": {"analyze": ["train"], "transform": []},
-            "disable_statistics": 1,
-            "force_tf_compat_v1": 0,
-        },
-        beam_args=tuple(beam_args) or tfx_adapter.EMBEDDED_BEAM,
-    )
 
 
 def _only_used(schema: Any, function: Any) -> Any:
@@ -90,11 +71,3 @@ def _without(schema: Any, hidden: set[str]) -> Any:
     del result.feature[:]
     result.feature.extend(feature for feature in schema.feature if feature.name not in hidden)
     return result
-
-
-def _write_schema(schema: Any, folder: Path) -> Path:
-    from google.protobuf import text_format
-
-    folder.mkdir()
-    (folder / SCHEMA_FILE).write_text(text_format.MessageToString(schema))
-    return folder

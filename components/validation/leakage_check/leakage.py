@@ -16,7 +16,7 @@ from headrace.components.shared.errors import ConfigError
 from headrace.components.shared.text import nearest
 from headrace.components.validation.leakage_check.score import Score, single_feature_score
 
-_SAMPLE = 50_000
+_SAMPLE = 20_000
 _SEED = 17
 
 

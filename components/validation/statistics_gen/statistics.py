@@ -27,7 +27,8 @@ def run(*, source: Path, target: Path, page: Path) -> dict[str, Any]:
         Split name to its ``DatasetFeatureStatisticsList``.
     """
     result = {
-        split: _compute(examples.read(examples.shards(source, split))) for split in examples.SPLITS
+        split: _compute(examples.read_lists(examples.shards(source, split)))
+        for split in examples.SPLITS
     }
     for split, statistics in result.items():
         write_statistics(statistics, examples.split_folder(target, split))
@@ -38,5 +39,5 @@ def run(*, source: Path, target: Path, page: Path) -> dict[str, Any]:
 def _compute(table: pa.Table) -> Any:
     from tensorflow_data_validation.statistics import stats_impl, stats_options
 
-    batches = examples.as_lists(table).combine_chunks().to_batches()
+    batches = table.combine_chunks().to_batches()
     return stats_impl.generate_statistics_in_memory(batches[0], stats_options.StatsOptions())

@@ -1,0 +1,1 @@
+"""Decides, from every verdict on the model, whether it may be pushed."""
