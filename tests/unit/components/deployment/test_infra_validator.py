@@ -1,5 +1,6 @@
 """Only a model that its server can load, and that answers the same rows alike, is blessed."""
 
+import faulthandler
 import os
 import subprocess
 import sys
@@ -75,7 +76,11 @@ def test_a_folder_without_a_model_is_refused(verdicts):
 
 
 def test_a_process_that_crashes_while_loading_is_a_verdict(monkeypatch, tmp_path):
-    monkeypatch.setattr(probe, "probe", lambda *_: os.abort())
+    def crash(*_):
+        faulthandler.disable()
+        os.abort()
+
+    monkeypatch.setattr(probe, "probe", crash)
     result = validator.run(model=tmp_path, source=tmp_path)
     assert not result.blessed
     assert "died with exit code -6" in result.verdict

@@ -97,13 +97,11 @@ def test_mixed_precision_and_xla_change_speed_not_the_interface(train, example_a
     assert len(result.history["loss"]) == 2
 
 
-def test_the_same_seed_gives_the_same_model_and_another_seed_another(train, example_artifact):
-    def once(seed):
-        return answers(train(epochs=1, seed=seed)[1], example_artifact)
-
-    first = once(5)
-    np.testing.assert_allclose(once(5), first, atol=1e-6)
-    assert np.abs(once(6) - first).max() > 1e-3
+def test_the_same_seed_gives_the_same_model(train, trained, example_artifact):
+    again = train(epochs=4)[1]
+    np.testing.assert_allclose(
+        answers(again, example_artifact), answers(trained[1], example_artifact), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("metrics", ["", 'keras.metrics.AUC(name="auc")'])
