@@ -25,6 +25,7 @@ _LONG_TEXT = 300
 
 def write(run: RunRecord) -> Path:
     """Writes the report into the run's folder; it appears whole or not at all."""
+    _link_pages(run)
     target = run.folder / REPORT_FILE
     partial = target.with_suffix(".partial")
     partial.write_text(render(run), encoding="utf-8")
@@ -56,7 +57,7 @@ def render(run: RunRecord) -> str:
         metrics=metrics(run),
         bars=_bars(run, tasks),
         embedded=_embedded(tasks),
-        link=lambda path: _link(pages.get(path) or path, run.folder),
+        link=lambda path: _link(str(pages.get(path, path)), run.folder),
         is_long=lambda text: len(text) > _LONG_TEXT,
     )
 
@@ -94,20 +95,21 @@ def _embedded(tasks: list[TaskRecord]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _pages(run: RunRecord) -> dict[str, str]:
-    """Links with an ending to pages that have none: a browser shows those as source text."""
-    folder = run.folder / PAGES_FOLDER
-    pages: dict[str, str] = {}
-    for task in run.tasks.values():
-        for name, artifact in task.outputs.artifacts.items():
-            ending, path = _ENDINGS.get(artifact.type), Path(artifact.uri)
-            if ending and path.is_file() and not path.suffix:
-                folder.mkdir(parents=True, exist_ok=True)
-                page = folder / f"{task.name}.{name}{ending}"
-                page.unlink(missing_ok=True)
-                page.symlink_to(os.path.relpath(path, folder))
-                pages[artifact.uri] = str(page)
-    return pages
+def _pages(run: RunRecord) -> dict[str, Path]:
+    """By URI, the place of a link with an ending: a browser shows a page without one as text."""
+    return {
+        artifact.uri: run.folder / PAGES_FOLDER / f"{task.name}.{name}{_ENDINGS[artifact.type]}"
+        for task in run.tasks.values()
+        for name, artifact in task.outputs.artifacts.items()
+        if artifact.type in _ENDINGS and Path(artifact.uri).is_file()
+    }
+
+
+def _link_pages(run: RunRecord) -> None:
+    for uri, page in _pages(run).items():
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.unlink(missing_ok=True)
+        page.symlink_to(os.path.relpath(uri, page.parent))
 
 
 def _file(artifact: ArtifactRecord) -> Path | None:
