@@ -7,6 +7,7 @@ Parquet and CSV executors do not).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from headrace.components.shared import (
 from headrace.components.shared.config.data import SPLITS as SPLITS
 
 _BATCH = 8192
+_ENCODERS = 2
+_AHEAD = 8
 
 
 def split_folder(examples: Path, split: str) -> Path:
@@ -38,13 +41,16 @@ def write(table: pa.Table, folder: Path) -> None:
 
     encoder = RecordBatchToExamplesEncoder()
     options = tf.io.TFRecordOptions("GZIP", compression_level=1)
-    with files.writing(folder):
+    batches = as_lists(table).to_batches(max_chunksize=_BATCH)
+    with files.writing(folder), ThreadPoolExecutor(_ENCODERS) as pool:
         folder.mkdir(parents=True, exist_ok=True)
         target = str(folder / "data_tfrecord-00000-of-00001.gz")
         with tf.io.TFRecordWriter(target, options) as writer:
-            for batch in as_lists(table).to_batches(max_chunksize=_BATCH):
-                for example in encoder.encode(batch):
-                    writer.write(example)
+            # The encoder works outside Python's lock. A few batches at a time bound the memory.
+            for start in range(0, len(batches), _AHEAD):
+                for encoded in pool.map(encoder.encode, batches[start : start + _AHEAD]):
+                    for example in encoded:
+                        writer.write(example)
 
 
 def serialized(paths: Iterable[str], batch: int = _BATCH) -> Iterator[np.ndarray]:

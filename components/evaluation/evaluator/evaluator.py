@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,12 @@ def run(
     rows, refusal = collect(source, model, champion, label=truth.column, slices=settings.slices)
     with files.writing(predictions):
         rows.write_parquet(predictions)
-    tfma_result = tfma_metrics.evaluate(rows, settings.slices, truth.task, target)
+    with ThreadPoolExecutor(1) as pool:
+        # NumPy resamples outside Python's lock, while TFMA holds it.
+        intervals = pool.submit(measure, rows, truth.task, settings)
+        tfma_result = tfma_metrics.evaluate(rows, settings.slices, truth.task, target)
+        measured = intervals.result()
     values = tfma_metrics.metric_values(tfma_result)
-    measured = measure(rows, truth.task, settings)
     checks = check(measured, truth.task, settings)
     # TFMA computes what it can on whole arrays; log loss and RMSE come with their intervals.
     own = {name: found.value for name, found in measured[0].metrics.items()}
