@@ -23,11 +23,7 @@ class Outcome:
     code: int
     output: str
     home: Path
-
-    @property
-    def record(self) -> RunRecord:
-        newest = max((self.home / "runs").glob("*/run.json"), key=os.path.getmtime)
-        return RunRecord.model_validate_json(newest.read_text())
+    record: RunRecord
 
     def states(self) -> dict[str, str]:
         return {name: task.state.value for name, task in self.record.tasks.items()}
@@ -39,6 +35,11 @@ class Outcome:
         return sorted(path.name for path in (self.home / "models" / model).glob("[0-9]*"))
 
 
+def newest_record(home: Path) -> RunRecord:
+    newest = max((home / "runs").glob("*/run.json"), key=os.path.getmtime)
+    return RunRecord.model_validate_json(newest.read_text())
+
+
 def headrace(*arguments: str | Path, home: Path) -> Outcome:
     result = subprocess.run(
         [HEADRACE, *map(str, arguments), "--home", home],
@@ -47,7 +48,8 @@ def headrace(*arguments: str | Path, home: Path) -> Outcome:
         check=False,
         cwd=ROOT,
     )
-    return Outcome(result.returncode, result.stdout + result.stderr, home)
+    output = result.stdout + result.stderr
+    return Outcome(result.returncode, output, home, newest_record(home))
 
 
 @pytest.fixture(scope="session")

@@ -53,9 +53,8 @@ def test_peak_memory_stays_below_six_gigabytes(flights_run):
     assert 0 < flights_run.record.peak_memory_mb < 6000
 
 
-def test_the_second_run_is_cached_and_pushes_nothing_new(flights_run, copy_of):
-    home = copy_of(flights_run)
-    again = headrace("run", "examples/flights", home=home)
+def test_the_second_run_is_cached_and_pushes_nothing_new(flights_run):
+    again = headrace("run", "examples/flights", home=flights_run.home)
     assert again.code == 0, again.output
     states = again.states()
     assert {name for name, state in states.items() if state != "cached"} == NEVER_CACHED

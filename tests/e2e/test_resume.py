@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import HEADRACE, ROOT, Outcome, headrace
+from tests.e2e.conftest import HEADRACE, ROOT, headrace, newest_record
 
 pytestmark = pytest.mark.e2e
 
@@ -45,7 +45,7 @@ def kill_at(home: Path, step: str, moment: str, *options: str) -> None:
 def state_of(home: Path, step: str) -> str:
     if not list((home / "runs").glob("*/run.json")):
         return ""
-    task = Outcome(0, "", home).record.tasks.get(step)
+    task = newest_record(home).tasks.get(step)
     return task.state.value if task else ""
 
 
