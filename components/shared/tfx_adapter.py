@@ -34,12 +34,6 @@ class Artifact:
     properties: Mapping[str, str | int] = field(default_factory=dict)
 
 
-def examples(path: Path, splits: tuple[str, ...]) -> Artifact:
-    """An Examples artifact of gzip TFRecords, as ``example_gen`` writes it."""
-    properties = {"payload_format": "FORMAT_TF_EXAMPLE", "file_format": "tfrecords_gzip"}
-    return Artifact("Examples", path, splits, properties)
-
-
 def execute(
     executor: str,
     *,

@@ -59,12 +59,12 @@ def test_materialised_values_equal_tfx_own_materialisation(
         tfx_adapter.execute(
             "tfx.components.transform.executor.Executor",
             inputs={
-                "examples": tfx_adapter.examples(example_artifact, examples.SPLITS),
+                "examples": tfx_examples(example_artifact),
                 "schema": tfx_adapter.Artifact("Schema", visible),
             },
             outputs={
                 "transform_graph": tfx_adapter.Artifact("TransformGraph", tmp_path / "graph"),
-                "transformed_examples": tfx_adapter.examples(tmp_path / "theirs", examples.SPLITS),
+                "transformed_examples": tfx_examples(tmp_path / "theirs"),
             },
             properties={
                 "preprocessing_fn": "preprocessing.preprocessing_fn",
@@ -79,6 +79,11 @@ def test_materialised_values_equal_tfx_own_materialisation(
     order, their_order = sorted_rows(ours), sorted_rows(theirs)  # Beam shuffles rows
     for name in ours:
         np.testing.assert_allclose(ours[name][order], theirs[name][their_order], atol=1e-6)
+
+
+def tfx_examples(folder):
+    properties = {"payload_format": "FORMAT_TF_EXAMPLE", "file_format": "tfrecords_gzip"}
+    return tfx_adapter.Artifact("Examples", folder, examples.SPLITS, properties)
 
 
 def sorted_rows(arrays):
