@@ -41,16 +41,16 @@ def build_model(hp: keras_tuner.HyperParameters, transform: tft.TFTransformOutpu
 
     hidden = layers.Concatenate()(parts)
     units = hp.Choice("units", [32, 64, 128], default=64)
-    hidden = layers.Dense(units, activation="relu", name="shared")(hidden)
-    hidden = layers.Dropout(dropout)(hidden)
-    hidden = EnsembleDense(units, members, name="ensemble")(hidden)
-    hidden = layers.Dropout(dropout)(hidden)
+    # Members differ from the first layer on: a layer that all share costs 0.002 of AUC.
+    for layer, size in enumerate((units, units // 2), start=1):
+        hidden = EnsembleDense(size, members, name=f"ensemble_{layer}")(hidden)
+        hidden = layers.Dropout(dropout)(hidden)
     model = keras.Model(inputs, EnsembleProbability(name="probability")(hidden))
 
-    # The rate falls to nearly nothing over the usual run (4 epochs of 240 batches), which does
+    # The rate falls to nearly nothing over the usual run (3 epochs of 240 batches), which does
     # what averaging the weights would do and needs nothing after training.
-    rate = hp.Float("learning_rate", 5e-4, 1e-2, sampling="log", default=2e-3)
-    steps = hp.Int("decay_steps", 240, 4800, step=240, default=960)
+    rate = hp.Float("learning_rate", 5e-4, 1e-2, sampling="log", default=3e-3)
+    steps = hp.Int("decay_steps", 240, 4800, step=240, default=720)
     model.compile(
         optimizer=keras.optimizers.AdamW(
             keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.02), weight_decay=1e-3
@@ -70,9 +70,10 @@ def _numbers(ranks: keras.KerasTensor, width: int, ramps: int) -> keras.KerasTen
 
 @keras.saving.register_keras_serializable("flights")
 class EnsembleDense(layers.Layer):
-    """A dense ReLU layer for each member of an ensemble: [batch, n] to [batch, members, units].
+    """A dense ReLU layer for each member of an ensemble, giving [batch, members, units].
 
-    Member i computes `relu(((x * scale_in[i]) @ kernel) * scale_out[i] + bias[i])`.
+    Member i computes `relu(((x * scale_in[i]) @ kernel) * scale_out[i] + bias[i])`. It takes
+    [batch, n], the same for all members, or [batch, members, n].
     """
 
     def __init__(self, units: int, members: int, **options: object):
@@ -81,18 +82,21 @@ class EnsembleDense(layers.Layer):
         self.members = members
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the shared kernel and the members' scales, random so that members differ."""
+        """Create the shared kernel and the members' scales."""
         width = input_shape[-1]
-        normal = keras.initializers.RandomNormal(1.0, 0.5)
+        # Random where members have the same inputs, so that they come to differ.
+        scales = keras.initializers.RandomNormal(1.0, 0.5) if len(input_shape) == 2 else "ones"
         self.kernel = self.add_weight((width, self.units), "he_uniform", name="kernel")
-        self.scale_in = self.add_weight((self.members, width), normal, name="scale_in")
+        self.scale_in = self.add_weight((self.members, width), scales, name="scale_in")
         self.scale_out = self.add_weight((self.members, self.units), "ones", name="scale_out")
         self.bias = self.add_weight((self.members, self.units), "zeros", name="bias")
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Apply every member to the same inputs."""
-        scaled = ops.expand_dims(inputs, 1) * self.scale_in
-        return ops.relu(ops.matmul(scaled, self.kernel) * self.scale_out + self.bias)
+        """Apply every member to its inputs."""
+        if len(inputs.shape) == 2:
+            inputs = ops.expand_dims(inputs, 1)
+        scaled = ops.matmul(inputs * self.scale_in, self.kernel)
+        return ops.relu(scaled * self.scale_out + self.bias)
 
     def get_config(self) -> dict[str, object]:
         """Return the constructor's arguments."""
