@@ -6,30 +6,11 @@ from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2 as tfma
 
+from headrace.components.evaluation.evaluator.tfma_metrics import CLASSES
 from headrace.components.shared.config.model import Bound
 from headrace.components.shared.config.project import Project
 from headrace.components.shared.signatures import EXAMPLES_SIGNATURE, OUTPUT
 
-#: What the component `evaluator` computes; a test keeps it the same.
-CLASSES = {
-    "binary_classification": (
-        "AUC",
-        "AUCPrecisionRecall",
-        "BinaryAccuracy",
-        "Calibration",
-        "MeanLabel",
-        "MeanPrediction",
-        "CalibrationPlot",
-        "ConfusionMatrixPlot",
-    ),
-    "regression": (
-        "MeanSquaredError",
-        "MeanAbsoluteError",
-        "SquaredPearsonCorrelation",
-        "MeanLabel",
-        "MeanPrediction",
-    ),
-}
 #: Our names of the metrics that a threshold may be for, and TFMA's classes.
 THRESHOLD_CLASSES = {
     "auc": "AUC",

@@ -13,6 +13,7 @@ from typing import Any
 
 from headrace.components.shared.errors import HeadraceError, StorageError
 
+_CHUNK = 1 << 20
 _REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -89,12 +90,17 @@ def read_json(path: Path) -> Any:
 
 
 def digest(path: Path) -> str:
-    """BLAKE2 of a file, or of every name and file in a folder."""
+    """BLAKE2b over the relative names and the bytes of a file or a folder; empty if missing."""
+    if not path.exists():
+        return ""
     result = hashlib.blake2b(digest_size=20)
-    members = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    for member in members:
-        name = "" if member == path else member.relative_to(path).as_posix()
-        with member.open("rb") as file:
-            content = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20))
-        result.update(f"{name}\0{content.hexdigest()}\n".encode())
+    for member in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        name = member.relative_to(path).as_posix()
+        size = member.stat().st_size if member.is_file() else -1
+        # Name and size up front, so that no two trees run together into the same bytes.
+        result.update(f"{name}\0{size}\0".encode())
+        if size >= 0:
+            with member.open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    result.update(chunk)
     return result.hexdigest()

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from headrace.components.shared import files
+
 PACKAGE = __name__.partition(".")[0]
 _SHARED = f"{PACKAGE}.components.shared"
 _CORE_PACKAGES = ("kfp", "numpy", "pandas", "pyarrow")
@@ -28,7 +30,6 @@ _TFX_PACKAGES = (
 #: Endings of files that describe code or derive from it.
 _SKIPPED_SUFFIXES = frozenset({".pyc", ".md"})
 _SKIPPED_NAMES = frozenset({"metadata.yaml"})
-_CHUNK = 1 << 20
 KEY_LENGTH = 16
 
 
@@ -36,24 +37,6 @@ def digest_json(data: Any) -> str:
     """SHA-256 of data as deterministic JSON."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def digest_path(path: Path) -> str:
-    """BLAKE2b over the relative names and the bytes of a file or a folder; empty if missing."""
-    if not path.exists():
-        return ""
-    digest = hashlib.blake2b(digest_size=20)
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    for file in files:
-        name = file.relative_to(path).as_posix()
-        size = file.stat().st_size if file.is_file() else -1
-        # Name and size up front, so that no two trees run together into the same bytes.
-        digest.update(f"{name}\0{size}\0".encode())
-        if size >= 0:
-            with file.open("rb") as stream:
-                while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
-    return digest.hexdigest()
 
 
 def metadata_for_key(metadata: dict[str, Any], steps: Path) -> Any:
@@ -136,7 +119,7 @@ def _imports_of(folder: Path) -> frozenset[str]:
 
 
 def _digest_of(folder: Path) -> str:
-    return digest_json([(name, digest_path(file)) for name, file in _code_files(folder)])
+    return digest_json([(name, files.digest(file)) for name, file in _code_files(folder)])
 
 
 def _code_files(folder: Path) -> Iterable[tuple[str, Path]]:

@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from headrace.components.shared import files
 from headrace.components.shared.errors import StorageError
 from headrace.pipelines.local import kfp_internals as kfp
 from headrace.pipelines.local.fingerprint import (
     KEY_LENGTH,
-    digest_path,
     metadata_for_key,
 )
 from headrace.pipelines.local.home import Home
@@ -124,7 +124,7 @@ class StepStore:
                     type=value.schema_title,
                     uri=value.uri,
                     metadata=value.metadata,
-                    digest=digest_path(Path(value.path)),
+                    digest=files.digest(Path(value.path)),
                 )
             else:
                 outputs.parameters[name] = value
@@ -141,7 +141,7 @@ class StepStore:
     def _by_content(self, artifact: dict[str, Any]) -> dict[str, Any]:
         uri = artifact.get("uri", "")
         # Content that is not on this machine is known by its address only.
-        digest = self._digests.get(uri) or digest_path(Path(uri)) or uri
+        digest = self._digests.get(uri) or files.digest(Path(uri)) or uri
         if uri.startswith(str(self._home.steps)) and digest == uri:
             digest = Path(uri).name
         metadata = metadata_for_key(artifact.get("metadata", {}), self._home.steps)

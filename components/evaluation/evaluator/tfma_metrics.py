@@ -19,7 +19,8 @@ from headrace.components.shared import tfx_adapter
 
 SliceKey = tuple[tuple[str, str], ...]
 
-_CLASSES = {
+#: TFMA's classes of the metrics of each task.
+CLASSES = {
     "binary_classification": (
         "AUC",
         "AUCPrecisionRecall",
@@ -102,7 +103,7 @@ def _config(slices: list[list[str]], task: str) -> Any:
     import tensorflow_model_analysis as tfma
     from tensorflow_model_analysis.utils import config_util
 
-    metrics = [tfma.MetricConfig(class_name=name) for name in _CLASSES[task]]
+    metrics = [tfma.MetricConfig(class_name=name) for name in CLASSES[task]]
     count = tfma.MetricConfig(class_name="WeightedExampleCount", config='"name": "example_count"')
     config = tfma.EvalConfig(
         model_specs=[

@@ -6,7 +6,10 @@ from headrace.components.shared.config.project import load
 
 
 def test_the_baseline_computes_the_evaluators_metrics():
-    assert evaluation.CLASSES == tfma_metrics._CLASSES
+    project = load(command.FLAGSHIP)
+    (spec,) = evaluation.eval_config(project).metrics_specs
+    names = [item.class_name for item in spec.metrics]
+    assert names == ["ExampleCount", *tfma_metrics.CLASSES[project.label.task]]
 
 
 def test_the_baseline_has_the_projects_slices_and_limits():

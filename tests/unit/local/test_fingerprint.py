@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from headrace.components.shared.files import digest
 from headrace.pipelines.local.fingerprint import (
     CodeDigests,
-    digest_path,
     library_versions,
     metadata_for_key,
 )
@@ -22,8 +22,8 @@ def test_a_digest_depends_on_names_and_bytes_only(tmp_path):
     files = {"a/x": "1", "b": "23"}
     first, second = tree(tmp_path / "1", files), tree(tmp_path / "2", files)
 
-    assert digest_path(first) == digest_path(second)
-    assert digest_path(tmp_path / "missing") == ""
+    assert digest(first) == digest(second)
+    assert digest(tmp_path / "missing") == ""
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def test_a_digest_depends_on_names_and_bytes_only(tmp_path):
 def test_every_difference_changes_the_digest(tmp_path, other):
     first = tree(tmp_path / "1", {"a/x": "1", "b": "23"})
 
-    assert digest_path(first) != digest_path(tree(tmp_path / "2", other))
+    assert digest(first) != digest(tree(tmp_path / "2", other))
 
 
 def test_empty_folders_count(tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "2" / "empty").mkdir(parents=True)
 
-    assert digest_path(tmp_path / "1") != digest_path(tmp_path / "2")
+    assert digest(tmp_path / "1") != digest(tmp_path / "2")
 
 
 def test_step_folders_in_metadata_do_not_count(tmp_path):
