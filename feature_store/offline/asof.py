@@ -1,0 +1,86 @@
+"""The point-in-time join on polars frames: which row of a history was the latest at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import polars as pl
+
+#: Columns that the join adds; two underscores keep them apart from a user's.
+ROW, TIME, EVENT, CREATED = "__row", "__time", "__event", "__created"
+_RANK, _SEEN, _AT = "__rank", "__seen", "__at"
+
+
+def key(number: int) -> str:
+    """The name of a join key inside the join, the same on both sides."""
+    return f"__key_{number}"
+
+
+def latest(
+    labels: pl.DataFrame,
+    history: pl.DataFrame,
+    *,
+    keys: Sequence[str],
+    ttl: timedelta | None,
+    known: bool,
+) -> pl.Series:
+    """For each label, the position in ``history`` of the row that was the latest then, or null.
+
+    Args:
+        labels: TIME and the keys.
+        history: EVENT, the keys and perhaps CREATED. Of rows with the same key and EVENT, the one
+            created last counts, then the one further down.
+        keys: Columns that must be equal; null equals nothing.
+        ttl: How old a row may be; None for any age.
+        known: Whether a row must also have been created by then.
+    """
+    created = [CREATED] if CREATED in history.columns else []
+    ranked = (
+        history.select(*keys, EVENT, *created)
+        .with_row_index(_AT)
+        .sort([EVENT, *created], maintain_order=True, nulls_last=False)
+        .with_row_index(_RANK)
+    )
+    if known and created:
+        timeline = _as_it_became_known(ranked, keys)
+    else:
+        timeline = ranked.select(*keys, pl.col(EVENT).alias(_SEEN), _RANK)
+    found = (
+        labels.select(TIME, *keys)
+        .with_row_index(ROW)
+        .sort(TIME)
+        .join_asof(
+            timeline,
+            left_on=TIME,
+            right_on=_SEEN,
+            by=list(keys) or None,
+            strategy="backward",
+            check_sortedness=False,
+        )
+        .select(
+            ROW,
+            TIME,
+            pl.lit(ranked[_AT]).gather(pl.col(_RANK)).alias(_AT),
+            pl.lit(ranked[EVENT]).gather(pl.col(_RANK)).alias(EVENT),
+        )
+    )
+    if ttl is not None:
+        fresh = pl.col(EVENT) >= pl.col(TIME) - ttl
+        found = found.with_columns(pl.when(fresh).then(pl.col(_AT)).alias(_AT))
+    return found.sort(ROW)[_AT]
+
+
+def _as_it_became_known(ranked: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """The best row among those known, at each moment when one became known.
+
+    A row is known from its event or its creation on, whichever is later. Rows that come to be known
+    late are worse than what is known already when they tell of something earlier.
+    """
+    best = pl.col(_RANK).cum_max()
+    return (
+        ranked.filter(pl.col(CREATED).is_not_null())
+        .with_columns(pl.max_horizontal(EVENT, CREATED).alias(_SEEN))
+        .sort(_SEEN, maintain_order=True)
+        .select(*keys, _SEEN, best.over(keys) if keys else best)
+    )

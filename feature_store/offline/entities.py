@@ -1,0 +1,145 @@
+"""The entity frame: the rows to which features are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
+from headrace.components.shared.errors import DataError
+from headrace.feature_store.offline.asof import TIME
+from headrace.feature_store.offline.sources import reading
+from headrace.feature_store.offline.times import in_utc, tidy, within
+from headrace.feature_store.offline.views import View
+
+EVENT_TIMESTAMP = "event_timestamp"
+
+
+@dataclass(frozen=True)
+class Entities:
+    """Rows that ask for features.
+
+    Attributes:
+        table: All columns as they are returned; the time in microseconds UTC.
+        time: The column with the time of each row.
+    """
+
+    table: pa.Table
+    time: str
+
+    @property
+    def keys(self) -> list[str]:
+        """All columns but the time."""
+        return [name for name in self.table.column_names if name != self.time]
+
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """The first and the last time; None without rows."""
+        times = pl.Series(self.table[self.time])
+        first, last = times.min(), times.max()
+        return (
+            first if isinstance(first, datetime) else None,
+            last if isinstance(last, datetime) else None,
+        )
+
+    def labels(self, names: Sequence[str]) -> pl.DataFrame:
+        """What the join needs: TIME and those of ``names`` that are there."""
+        keys = [name for name in dict.fromkeys(names) if name in self.table.column_names]
+        # One column more, so that a table without keys has its rows too.
+        columns = [self.time, *(name for name in keys if name != self.time)]
+        frame = pl.DataFrame(pl.from_arrow(self.table.select(columns)))
+        return frame.select(pl.col(self.time).alias(TIME), *keys)
+
+
+def read_entities(frame: Any) -> Entities:
+    """Checks the frame that a caller gave, and makes its times comparable.
+
+    Args:
+        frame: A pandas frame with ``event_timestamp``, or with one column of timestamps. Times may
+            be timestamps or ISO 8601 text; without a zone they are UTC.
+
+    Raises:
+        DataError: it is not such a frame.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(
+            f"The entity frame must be a pandas DataFrame; it is {type(frame).__name__}.",
+            fix="This offline store reads files, so it cannot run a query for the labels: read "
+            "them into a DataFrame first.",
+        )
+    twice = frame.columns[frame.columns.duplicated()].tolist()
+    if twice:
+        raise DataError(
+            f"The entity frame has column {twice[0]!r} twice.", fix="Rename or drop one."
+        )
+    time = _time_column(frame)
+    try:
+        table = pa.Table.from_pandas(
+            frame.assign(**{time: _times(frame[time])}), preserve_index=False
+        )
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(
+            f"A column of the entity frame has values of several types: {'; '.join(error.args)}.",
+            fix="Convert the column to one type.",
+        ) from error
+    return Entities(tidy(table.replace_schema_metadata()), time)
+
+
+def entities_between(views: Sequence[View], start: datetime, end: datetime) -> Entities:
+    """One row for each time in ``[start, end]`` at which a view has a row for a key.
+
+    A key that only some views have is null in the rows of the others.
+    """
+    frames = []
+    for view in views:
+        rows = view.scan.filter(within(view.event, view.schema[view.event], start, end))
+        names = [pl.col(column).alias(name) for name, column in view.keys.items()]
+        times = in_utc(view.event, view.schema[view.event]).alias(EVENT_TIMESTAMP)
+        with reading(view.place):
+            frames.append(rows.select(times, *names).unique().collect(engine="streaming"))
+    found = pl.concat(frames, how="diagonal_relaxed").unique()
+    return Entities(tidy(found.sort(found.columns).to_arrow()), EVENT_TIMESTAMP)
+
+
+def _time_column(frame: pd.DataFrame) -> str:
+    if EVENT_TIMESTAMP in frame.columns:
+        return EVENT_TIMESTAMP
+    times = [str(name) for name in frame.select_dtypes(["datetime", "datetimetz"]).columns]
+    if len(times) == 1:
+        return times[0]
+    raise DataError(
+        f"The entity frame needs a column {EVENT_TIMESTAMP!r}: when each row asks. "
+        f"Its columns are {', '.join(map(repr, frame.columns))}, of which {len(times)} hold "
+        "timestamps.",
+        fix=f"Name the column {EVENT_TIMESTAMP!r}.",
+    )
+
+
+def _times(values: pd.Series[Any]) -> pd.Series[Any]:
+    if pd.api.types.is_numeric_dtype(values) and len(values):
+        raise DataError(
+            f"Column {values.name!r} of the entity frame must hold timestamps or ISO 8601 text; "
+            f"it holds {values.dtype}.",
+            fix="Convert it, for example with `pandas.to_datetime(column, unit='s', utc=True)`.",
+        )
+    try:
+        is_text = not pd.api.types.is_datetime64_any_dtype(values)
+        times = pd.to_datetime(values, utc=True, format="ISO8601" if is_text else None)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"Column {values.name!r} of the entity frame must hold timestamps or ISO 8601 text: "
+            f"{str(error).splitlines()[0]}",
+            fix="Write times as in 2013-01-31T17:00:00Z.",
+        ) from error
+    missing = int(times.isna().sum())
+    if missing:
+        raise DataError(
+            f"Column {values.name!r} of the entity frame lacks the time in {missing} of "
+            f"{len(times)} rows.",
+            fix="Fill in the times, or drop these rows.",
+        )
+    return times.dt.as_unit("us")
