@@ -1,0 +1,231 @@
+"""Reading online features: what ``get_online_features`` gives, with offline meaning, and faster.
+
+A row counts at the moment ``now`` when ``now - ttl <= event timestamp <= now``, as in a
+point-in-time join. An older one is OUTSIDE_MAX_AGE and its values are None. One from the future,
+and an unknown entity, are NOT_FOUND. A stored row without a value for a feature is NULL_VALUE.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from feast import FeatureStore
+from feast.repo_config import RepoConfig
+from google.protobuf.message import DecodeError
+
+from headrace.feature_store.online import redis_store, sqlite_store
+from headrace.feature_store.online.errors import OnlineStoreError
+from headrace.feature_store.online.fallback import read_with_feast
+from headrace.feature_store.online.keys import KeyEncoder
+from headrace.feature_store.online.plan import KeyGroup, ReadPlan, ViewPlan, make_plan, resolve
+from headrace.feature_store.online.request import Request, parse
+from headrace.feature_store.online.result import Column, OnlineFeatures, Rows, Status
+
+_LOGGER = logging.getLogger(__name__)
+_PRESENT, _NOT_FOUND, _OLD = Status.PRESENT, Status.NOT_FOUND, Status.OUTSIDE_MAX_AGE
+
+
+class Backend(Protocol):
+    """What a store must be able to do."""
+
+    #: Turns a stored event timestamp into microseconds since 1970.
+    event_time: Callable[[Any], int]
+
+    def __init__(self, config: RepoConfig, groups: Sequence[KeyGroup], timeout: float) -> None:
+        """Prepares reading these groups."""
+
+    @staticmethod
+    def encoder(config: RepoConfig, group: KeyGroup) -> KeyEncoder:
+        """How the store writes the keys of a group."""
+
+    def read(self, keys: Sequence[Sequence[bytes]]) -> list[list[Sequence[Any]]]:
+        """Per group and key: stored values and event timestamps, view by view."""
+
+    def close(self) -> None:
+        """Closes connections."""
+
+
+_BACKENDS: Mapping[str, type[Backend]] = {
+    "redis": redis_store.RedisReader,
+    "sqlite": sqlite_store.SqliteReader,
+}
+
+
+class OnlineReader:
+    """Reads one feature service, or one list of features, for many requests.
+
+    Safe to use from several threads. Definitions are read once: make a new reader after
+    ``feast apply``.
+
+    Attributes:
+        fallback: Why Feast's own reading is used instead of the fast one; None when it is not.
+        fallbacks: How many requests Feast answered.
+        plan: What is read.
+    """
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        features: str | Sequence[str],
+        *,
+        now: Callable[[], float] = time.time,
+        full_feature_names: bool = False,
+        timeout: float = redis_store.READ_TIMEOUT,
+    ) -> None:
+        """Works out what to read and how.
+
+        Args:
+            store: Feast's feature store, whose registry and configuration count.
+            features: The name of a feature service, or references ``view:feature``.
+            now: The moment for which features are asked, in seconds since 1970.
+            full_feature_names: Whether names have the form ``view__feature``.
+            timeout: Seconds an answer of the store may take, unless its connection string says.
+
+        Raises:
+            UnknownFeaturesError: The registry has no such service, view or feature.
+        """
+        self._store = store
+        self._now = now
+        self._full = full_feature_names
+        self._features = resolve(store, features)
+        self.plan: ReadPlan = make_plan(store, self._features, full_feature_names=self._full)
+        self.fallback = self.plan.fallback
+        self.fallbacks = 0
+        if self.fallback is not None:
+            _LOGGER.warning(
+                "Feast's slower reading is used for %s: %s. Values on which on-demand features "
+                "depend are not checked for their age.",
+                features,
+                self.fallback,
+            )
+            return
+        groups = self.plan.groups
+        backend = _BACKENDS[store.config.online_store.type]
+        self._backend: Backend = backend(store.config, groups, timeout)
+        self._encoders: list[KeyEncoder] = [backend.encoder(store.config, g) for g in groups]
+
+    def read(
+        self, entities: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
+    ) -> OnlineFeatures:
+        """Features of entities.
+
+        Args:
+            entities: Join keys (and what on-demand views need) as columns or as rows.
+
+        Raises:
+            FeatureRequestError: A join key is missing or unusable.
+            OnlineStoreError: The store cannot be reached, is too slow or holds damaged values.
+        """
+        moment = self._now()
+        request = parse(self.plan, entities)
+        if self.fallback is not None:
+            self.fallbacks += 1
+            return read_with_feast(
+                self._store, self._features, self.plan, request, moment, self._full
+            )
+        keys: list[list[bytes]] = []
+        positions: list[list[int] | None] = []
+        for group, encoder in zip(self.plan.groups, self._encoders, strict=True):
+            unique, place = encoder.encode([request.keys[name] for name in group.asked])
+            keys.append(unique)
+            positions.append(place)
+        found = self._backend.read(keys)
+        try:
+            return self._answer(request, found, positions, moment)
+        except (IndexError, struct.error, UnicodeDecodeError, DecodeError) as error:
+            raise OnlineStoreError(
+                f"The online store holds bytes that are no feature value: {error}",
+                fix="Materialise the feature views again; something else writes to this store.",
+            ) from error
+
+    def close(self) -> None:
+        """Closes the connections to the store."""
+        if self.fallback is None:
+            self._backend.close()
+
+    def _answer(
+        self,
+        request: Request,
+        found: Sequence[Sequence[Sequence[Any]]],
+        positions: Sequence[list[int] | None],
+        moment: float,
+    ) -> OnlineFeatures:
+        instant = round(moment * 1_000_000)
+        decoded: list[tuple[Rows, list[list[Any]]]] = []
+        for group, replies, place in zip(self.plan.groups, found, positions, strict=True):
+            start = 0
+            for view in group.views:
+                end = start + len(view.features)
+                decoded.append(self._view(view, replies, start, end, place, instant))
+                start = end + 1
+        columns = [Column(name, values) for name, values in request.echo.items()]
+        columns += [
+            Column(name, decoded[view][1][feature], decoded[view][0])
+            for name, view, feature in self.plan.outputs
+        ]
+        if self.plan.on_demand:
+            columns += self._on_demand(request, decoded)
+        return OnlineFeatures(columns, [rows for rows, _ in decoded], moment)
+
+    def _view(
+        self,
+        view: ViewPlan,
+        replies: Sequence[Sequence[Any]],
+        start: int,
+        end: int,
+        place: list[int] | None,
+        instant: int,
+    ) -> tuple[Rows, list[list[Any]]]:
+        """Decodes one view's part of the replies and spreads it over the request's rows."""
+        oldest = None if view.ttl is None else instant - view.ttl
+        event_time = self._backend.event_time
+        states: list[int] = []
+        times: list[int] = []
+        rows: list[Sequence[Any]] = []
+        nothing = [None] * (end - start)
+        for reply in replies:
+            stored = reply[end]
+            moment = None if stored is None else event_time(stored)
+            if moment is None or moment > instant:
+                states.append(_NOT_FOUND)
+                times.append(0)
+                rows.append(nothing)
+                continue
+            valid = oldest is None or moment >= oldest
+            states.append(_PRESENT if valid else _OLD)
+            times.append(moment)
+            rows.append(reply[start:end] if valid else nothing)
+        columns = [
+            list(map(decode, column))
+            for decode, column in zip(view.decoders, zip(*rows, strict=True), strict=False)
+        ]
+        if place is None:
+            return Rows(view.name, states, times), columns or [[] for _ in view.features]
+        spread = [[column[index] for index in place] for column in columns]
+        states = [states[index] for index in place]
+        return Rows(view.name, states, [times[index] for index in place]), spread
+
+    def _on_demand(
+        self, request: Request, decoded: Sequence[tuple[Rows, list[list[Any]]]]
+    ) -> list[Column]:
+        values = {
+            (rows.view, feature): column
+            for view, (rows, columns) in zip(self._views, decoded, strict=True)
+            for feature, column in zip(view.features, columns, strict=True)
+        }
+        columns = []
+        for plan in self.plan.on_demand:
+            inputs = {**request.echo, **request.data}
+            for view, feature, names in plan.inputs:
+                inputs |= dict.fromkeys(names, values[view, feature])
+            computed = plan(inputs, request.rows)
+            columns += [Column(name, column) for name, column in computed.items()]
+        return columns
+
+    @property
+    def _views(self) -> list[ViewPlan]:
+        return [view for group in self.plan.groups for view in group.views]

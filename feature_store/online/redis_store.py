@@ -1,0 +1,158 @@
+"""Feast's Redis layout: one hash per entity key, with the fields of all views that have that key.
+
+A view's features are fields named by a hash of view and feature; ``_ts:<view>`` holds when they
+were true.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import redis
+from feast.infra.online_stores.helpers import _mmh3
+from feast.infra.online_stores.redis import RedisOnlineStore
+from feast.repo_config import RepoConfig
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+
+from headrace.feature_store.online.codec import microseconds
+from headrace.feature_store.online.errors import OnlineStoreError
+from headrace.feature_store.online.keys import KeyEncoder
+from headrace.feature_store.online.plan import KeyGroup, ViewPlan
+
+#: Seconds that one answer of the server may take before it counts as down.
+READ_TIMEOUT = 0.5
+#: How often a lost connection is made anew before giving up; a server that is too slow is not
+#: asked again, because that would only add to its load.
+RETRIES = 2
+
+_T = TypeVar("_T")
+
+
+def connect(config: RepoConfig, *, timeout: float, retries: int = RETRIES) -> Any:
+    """A client for the store that Feast's configuration names: one server, cluster or sentinel.
+
+    Feast's own code parses ``connection_string`` and makes the client. Time-outs that it names
+    win over ``timeout``.
+    """
+    online = config.online_store
+    given = RedisOnlineStore._parse_connection_string(online.connection_string)[1]
+    defaults = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+    added = "".join(f",{name}={value}" for name, value in defaults.items() if name not in given)
+    limited = online.model_copy(update={"connection_string": online.connection_string + added})
+    with reaching(config):
+        client = RedisOnlineStore()._get_client(limited)
+    if "retry" not in given:
+        backoff = ExponentialWithJitterBackoff(base=0.01, cap=0.1)
+        client.set_retry(Retry(backoff, retries, supported_errors=(redis.ConnectionError,)))
+    return client
+
+
+@contextlib.contextmanager
+def reaching(config: RepoConfig) -> Iterator[None]:
+    """Turns what redis-py raises into an :class:`OnlineStoreError` that says where and why."""
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        nodes = RedisOnlineStore._parse_connection_string(config.online_store.connection_string)[0]
+        place = ", ".join(":".join(node.values()) for node in nodes)
+        raise OnlineStoreError(
+            f"The online store at {place} did not answer: {type(error).__name__}: {error}",
+            fix="Check that Redis runs and that online_store.connection_string in "
+            "feature_store.yaml is right (host:port,password=…,ssl=true,socket_timeout=…).",
+        ) from error
+
+
+def fields(view: str, features: Sequence[str]) -> list[bytes]:
+    """The names of a view's fields in a hash, with its event timestamp last."""
+    names: list[bytes] = [_mmh3(f"{view}:{feature}") for feature in features]
+    return [*names, f"_ts:{view}".encode()]
+
+
+class RedisReader:
+    """Looks up many keys in one round trip."""
+
+    #: How an event timestamp is stored.
+    event_time: Callable[[bytes], int] = staticmethod(microseconds)
+
+    def __init__(self, config: RepoConfig, groups: Sequence[KeyGroup], timeout: float) -> None:
+        """Prepares the commands; connects at the first look-up (a cluster: now)."""
+        self._config = config
+        self._client = connect(config, timeout=timeout)
+        self._cluster = isinstance(self._client, redis.RedisCluster)
+        self._fields = [_fields_of(group.views) for group in groups]
+        self._packed = [_packed_fields(names) for names in self._fields]
+
+    @staticmethod
+    def encoder(config: RepoConfig, group: KeyGroup) -> KeyEncoder:
+        """How this store writes the keys of a group."""
+        return KeyEncoder(group.kinds, tail=config.project.encode())
+
+    def read(self, keys: Sequence[Sequence[bytes]]) -> list[list[Sequence[Any]]]:
+        """Per group and key: the bytes of the group's features and event timestamps, in order.
+
+        Raises:
+            OnlineStoreError: The store cannot be reached, is too slow or refuses.
+        """
+        with reaching(self._config):
+            replies = self._on_cluster(keys) if self._cluster else self._on_server(keys)
+        source = iter(replies)
+        return [list(itertools.islice(source, len(members))) for members in keys]
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def _on_server(self, keys: Sequence[Sequence[bytes]]) -> list[Any]:
+        """Like a pipeline of HMGET, but the commands' constant parts were packed before."""
+        parts: list[bytes] = []
+        for members, (before, behind) in zip(keys, self._packed, strict=True):
+            for key in members:
+                parts += (before, b"%d\r\n" % len(key), key, behind)
+        message, count = b"".join(parts), sum(map(len, keys))
+
+        def exchange(connection: Any) -> list[Any]:
+            connection.send_packed_command([message])
+            receive = connection.read_response
+            return [receive(disable_decoding=True) for _ in range(count)]
+
+        return _with_connection(self._client, exchange)
+
+    def _on_cluster(self, keys: Sequence[Sequence[bytes]]) -> list[Any]:
+        pipeline = self._client.pipeline()
+        for members, names in zip(keys, self._fields, strict=True):
+            for key in members:
+                pipeline.execute_command("HMGET", key, *names)
+        return list(pipeline.execute())
+
+
+def _with_connection(client: Any, do: Callable[[Any], _T]) -> _T:
+    """Runs ``do`` on a connection, again on a new one when it is lost, as the client's retry says.
+
+    After any failure the connection is closed: answers that were not read must never be taken for
+    the answers to the next request.
+    """
+    pool = client.connection_pool
+    connection = pool.get_connection()
+    try:
+        return connection.retry.call_with_retry(  # type: ignore[no-any-return]
+            lambda: do(connection), lambda error: connection.disconnect()
+        )
+    except BaseException:
+        connection.disconnect()
+        raise
+    finally:
+        pool.release(connection)
+
+
+def _fields_of(views: Sequence[ViewPlan]) -> list[bytes]:
+    return [name for view in views for name in fields(view.stored_name, view.features)]
+
+
+def _packed_fields(names: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """What precedes and follows the key in the command that reads these fields."""
+    before = b"*%d\r\n$5\r\nHMGET\r\n$" % (2 + len(names))
+    return before, b"\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(name), name) for name in names)
