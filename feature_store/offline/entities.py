@@ -46,6 +46,10 @@ class Entities:
             last if isinstance(last, datetime) else None,
         )
 
+    def without_rows(self) -> Entities:
+        """The same columns, to be looked at only."""
+        return Entities(self.table.slice(0, 0), self.time)
+
     def labels(self, names: Sequence[str]) -> pl.DataFrame:
         """What the join needs: TIME and those of ``names`` that are there."""
         keys = [name for name in dict.fromkeys(names) if name in self.table.column_names]

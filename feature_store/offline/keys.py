@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from headrace.components.shared.errors import DataError
-from headrace.feature_store.offline.asof import key
+from headrace.feature_store.offline.asof import TIME, key
 from headrace.feature_store.offline.times import MOMENT, in_utc, is_time
 from headrace.feature_store.offline.views import View
 
@@ -25,7 +25,7 @@ def matched(view: View, labels: dict[str, pl.DataType]) -> tuple[list[pl.Expr], 
         if name not in labels:
             raise DataError(
                 f"{view.owner} is joined by {name!r}, and the entity frame has no such column; "
-                f"it has {', '.join(map(repr, labels))}.",
+                f"it has {', '.join(repr(column) for column in labels if column != TIME)}.",
                 fix=f"Add {name!r} to the entity frame, or map the key to a column that it has "
                 "with the view's `with_join_key_map`.",
             )

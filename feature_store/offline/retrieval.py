@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 from feast import FeatureView, OnDemandFeatureView
@@ -68,7 +68,7 @@ class Request:
             DataError: join keys do not fit, or two columns of the result have one name.
         """
         if self.entities:
-            schema = dict(self.entities.labels(self.keys).schema)
+            schema = dict(self.entities.without_rows().labels(self.keys).schema)
             for view in self.views:
                 matched(view, schema)
         computed = {self.names[reference] for reference in self.asked}
@@ -104,7 +104,7 @@ def span_without_entities(
 ) -> tuple[datetime, datetime]:
     """Feast's span for a retrieval without entity frame: the longest ttl, or 30 days, to now."""
     first, last = compute_non_entity_date_range(list(views), start_date=start, end_date=end)
-    return first, last
+    return first.astimezone(UTC), last.astimezone(UTC)
 
 
 def result_names(

@@ -187,4 +187,7 @@ def _storage_options(source: FileSource) -> dict[str, str]:
 
 
 def _hidden(path: Path) -> bool:
-    return any(name.startswith((".", "_")) for name in path.parts)
+    """Whether a name says that writers keep it for themselves; ``_day=1`` is a partition."""
+    return any(
+        name.startswith(".") or (name.startswith("_") and "=" not in name) for name in path.parts
+    )
