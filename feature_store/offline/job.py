@@ -56,8 +56,26 @@ class AsofRetrievalJob(RetrievalJob):
         timeout: int | None = None,
     ) -> pa.Table:
         """The result: the entity frame's columns, then the features in the order asked for."""
-        table = super().to_arrow(validation_reference=validation_reference, timeout=timeout)
-        return table if self._columns is None else table.select(list(self._columns))
+        if validation_reference is not None or not self._on_demand:
+            table = super().to_arrow(validation_reference=validation_reference, timeout=timeout)
+            return table if self._columns is None else table.select(list(self._columns))
+        return self._with_computed(self._retrieve())
+
+    def _with_computed(self, table: pa.Table) -> pa.Table:
+        """Adds what on-demand views compute, each from the columns that it declares.
+
+        Feast hands a view of mode `python` the whole table as lists, which for a year of flights
+        takes 25 times as long as computing.
+        """
+        computed: dict[str, pa.ChunkedArray] = {}
+        for view in self._on_demand:
+            declared = [name for name in _declared(view) if name in table.column_names]
+            result = view.transform_arrow(table.select(declared), self._full_feature_names)
+            computed |= {name: result[name] for name in result.column_names}
+        columns = self._columns or [*table.column_names, *computed]
+        # What was joined comes first: a view may hand its inputs back.
+        held = {**computed, **{name: table[name] for name in table.column_names}}
+        return pa.table({name: held[name] for name in columns})
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         return self._retrieve()
@@ -90,3 +108,14 @@ class AsofRetrievalJob(RetrievalJob):
         """Writes the result, with what on-demand views add, whole or not at all."""
         place = locate(storage.to_data_source(), self._repo, "The saved dataset")
         save(place, self.to_arrow(timeout=timeout), overwrite=allow_overwrite)
+
+
+def _declared(view: OnDemandFeatureView) -> list[str]:
+    """The columns that an on-demand view reads, by both of the names that they may have."""
+    names = []
+    for source in view.source_feature_view_projections.values():
+        for feature in source.features:
+            names += [feature.name, f"{source.name_to_use()}__{feature.name}"]
+    for request in view.source_request_sources.values():
+        names += [field.name for field in request.schema]
+    return list(dict.fromkeys(names))
