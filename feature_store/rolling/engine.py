@@ -126,7 +126,7 @@ def _windows(
     )
     # The index keeps the order of points through the joins.
     now = _totals(points, running, keys, timedelta(0))
-    results = {}
+    results: dict[str, pl.Series] = {}
     for window in sorted({s.window for s in statistics if s.window}):
         within = now - _totals(points, running, keys, window)
         results |= {s.name: _value(s, within) for s in statistics if s.window == window}

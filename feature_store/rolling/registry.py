@@ -1,8 +1,8 @@
 """Rolling views in Feast's registry: an ordinary feature view with its definition as a tag.
 
-Feast's own aggregations are registered but not computed, and make its local engine fail. A tag keeps
-the definition where every reader of the registry finds it: the stream consumer, the lineage and
-whoever looks at the view in Feast's UI.
+Feast's own aggregations are registered but not computed, and make its local engine fail. A tag
+keeps the definition where every reader of the registry finds it: the stream consumer, the lineage
+and whoever looks at the view in Feast's UI.
 """
 
 from __future__ import annotations
