@@ -15,6 +15,7 @@ from headrace.feature_store.online.errors import (
 )
 
 if TYPE_CHECKING:
+    from headrace.feature_store.online.materialization import materialize, materialize_incremental
     from headrace.feature_store.online.reader import OnlineReader
     from headrace.feature_store.online.result import OnlineFeatures, Status
     from headrace.feature_store.online.writer import WriteResult, write_features
@@ -27,6 +28,8 @@ __all__ = [
     "Status",
     "UnknownFeaturesError",
     "WriteResult",
+    "materialize",
+    "materialize_incremental",
     "write_features",
 ]
 
@@ -35,6 +38,8 @@ _HOMES = {
     "OnlineReader": "reader",
     "Status": "result",
     "WriteResult": "writer",
+    "materialize": "materialization",
+    "materialize_incremental": "materialization",
     "write_features": "writer",
 }
 

@@ -139,4 +139,5 @@ def decoder(kind: ValueType) -> Decoder:
 def microseconds(data: bytes) -> int:
     """A stored ``Timestamp`` as microseconds since 1970."""
     moment = Timestamp.FromString(data)
-    return int(moment.seconds * 1_000_000 + moment.nanos // 1000)
+    result: int = moment.seconds * 1_000_000 + moment.nanos // 1000
+    return result

@@ -9,7 +9,7 @@ from feast import FeatureService, FeatureStore
 from headrace.feature_store.online.errors import OnlineStoreError
 from headrace.feature_store.online.plan import ReadPlan, ViewPlan
 from headrace.feature_store.online.request import Request
-from headrace.feature_store.online.result import Column, OnlineFeatures, Rows, Status
+from headrace.feature_store.online.result import OnlineFeatures, Rows, Status
 
 
 def read_with_feast(
@@ -39,20 +39,28 @@ def read_with_feast(
             response.proto.metadata.feature_names.val, response.proto.results, strict=True
         )
     }
-    columns = [Column(name, values.pop(name)) for name in request.echo if name in values]
+    names = [name for name in request.echo if name in values]
+    columns = [values.pop(name) for name in names]
+    sources: list[int | None] = [None] * len(names)
     views = [view for group in plan.groups for view in group.views]
     instant = round(moment * 1_000_000)
+    known: list[Rows] = []
     for name, number, _ in plan.outputs:
-        columns.append(_checked(name, values.pop(name), stamps[name], views[number], instant))
-    columns += [Column(name, column) for name, column in values.items()]
-    known = {column.rows.view: column.rows for column in columns if column.rows is not None}
-    return OnlineFeatures(columns, list(known.values()), moment, plan.fallback)
+        kept, rows = _checked(values.pop(name), stamps[name], views[number], instant)
+        names.append(name)
+        columns.append(kept)
+        sources.append(len(known))
+        known.append(rows)
+    names += values
+    columns += values.values()
+    sources += [None] * len(values)
+    return OnlineFeatures(names, columns, sources, known, moment, plan.fallback)
 
 
 def _checked(
-    name: str, values: list[Any], times: list[int], view: ViewPlan, instant: int
-) -> Column:
-    states = []
+    values: list[Any], times: list[int], view: ViewPlan, instant: int
+) -> tuple[list[Any], Rows]:
+    states: list[int] = []
     for time in times:
         if not time or time > instant:
             states.append(Status.NOT_FOUND)
@@ -61,11 +69,10 @@ def _checked(
         else:
             states.append(Status.PRESENT)
     seen = [
-        time if state is not Status.NOT_FOUND else 0
-        for time, state in zip(times, states, strict=True)
+        time if state != Status.NOT_FOUND else 0 for time, state in zip(times, states, strict=True)
     ]
     kept = [
-        value if state is Status.PRESENT else None
+        value if state == Status.PRESENT else None
         for value, state in zip(values, states, strict=True)
     ]
-    return Column(name, kept, Rows(view.name, states, seen))
+    return kept, Rows(view.name, states, seen)

@@ -47,11 +47,11 @@ ENCODERS: Mapping[ValueType, Callable[[Any], bytes]] = {
 }
 
 #: Values of exactly these Python types need no conversion.
-_PLAIN: Mapping[ValueType, type] = {
-    ValueType.STRING: str,
-    ValueType.BYTES: bytes,
-    ValueType.INT32: int,
-    ValueType.INT64: int,
+_PLAIN: Mapping[ValueType, set[type]] = {
+    ValueType.STRING: {str},
+    ValueType.BYTES: {bytes},
+    ValueType.INT32: {int},
+    ValueType.INT64: {int},
 }
 
 
@@ -67,8 +67,7 @@ def convert(name: str, kind: ValueType, values: Sequence[Any]) -> tuple[Sequence
     Whatever is not already of the exact type is converted by Feast's own function, so that it
     means the same here and there.
     """
-    plain = _PLAIN.get(kind)
-    if plain is not None and set(map(type, values)) == {plain}:
+    if {*map(type, values)} == _PLAIN.get(kind):
         return values, list(values)
     try:
         protos = python_values_to_proto_values(list(values), kind)
@@ -105,14 +104,14 @@ class KeyEncoder:
             columns: Converted values, one column per join key in the order of ``names``.
         """
         rows = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-        unique = dict.fromkeys(rows)
+        unique = dict.fromkeys(rows) if len(rows) > 1 else rows
         try:
             keys = self.each(unique, composite=len(columns) > 1)
         except (struct.error, UnicodeError) as error:
             name, kind = ", ".join(self.names), self._kinds[0]
             raise _unusable(name, kind, list(unique)) from error
         if len(keys) == len(rows):
-            return keys, None
+            return keys, None  # each row has its own key
         place = {value: index for index, value in enumerate(unique)}
         return keys, [place[value] for value in rows]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from feast import FeatureService, FeatureStore
 from feast.errors import FeastObjectNotFoundException, FeatureNameCollisionError
-from feast.feature_view import DUMMY_ENTITY_ID, FeatureView
+from feast.feature_view import FeatureView
 from feast.infra.online_stores.helpers import compute_versioned_name
 from feast.utils import _get_online_request_context, _parse_feature_ref
 from feast.value_type import ValueType
@@ -211,8 +211,3 @@ def _fallback(
         if view.aggregations or view.mode not in ("python", "pandas"):
             return f"{view.name} aggregates or is in mode {view.mode}"
     return None
-
-
-def dummy_key(name: str) -> bool:
-    """Whether a join key is the one that Feast gives to views without entities."""
-    return name == DUMMY_ENTITY_ID

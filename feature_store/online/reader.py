@@ -21,12 +21,14 @@ from headrace.feature_store.online import redis_store, sqlite_store
 from headrace.feature_store.online.errors import OnlineStoreError
 from headrace.feature_store.online.fallback import read_with_feast
 from headrace.feature_store.online.keys import KeyEncoder
+from headrace.feature_store.online.on_demand import OnDemandPlan
 from headrace.feature_store.online.plan import KeyGroup, ReadPlan, ViewPlan, make_plan, resolve
-from headrace.feature_store.online.request import Request, parse
-from headrace.feature_store.online.result import Column, OnlineFeatures, Rows, Status
+from headrace.feature_store.online.request import Entities, Request, RequestParser
+from headrace.feature_store.online.result import OnlineFeatures, Rows, Status
 
 _LOGGER = logging.getLogger(__name__)
-_PRESENT, _NOT_FOUND, _OLD = Status.PRESENT, Status.NOT_FOUND, Status.OUTSIDE_MAX_AGE
+_PRESENT, _NOT_FOUND = int(Status.PRESENT), int(Status.NOT_FOUND)
+_OLD = int(Status.OUTSIDE_MAX_AGE)
 
 
 class Backend(Protocol):
@@ -93,6 +95,7 @@ class OnlineReader:
         self._full = full_feature_names
         self._features = resolve(store, features)
         self.plan: ReadPlan = make_plan(store, self._features, full_feature_names=self._full)
+        self._parser = RequestParser(self.plan)
         self.fallback = self.plan.fallback
         self.fallbacks = 0
         if self.fallback is not None:
@@ -104,13 +107,21 @@ class OnlineReader:
             )
             return
         groups = self.plan.groups
+        views = [view for group in groups for view in group.views]
+        self._names = [name for name, _, _ in self.plan.outputs]
+        self._places = [(view, place) for _, view, place in self.plan.outputs]
+        self._sources = [view for _, view, _ in self.plan.outputs]
+        self._inputs = {
+            (view.name, feature): (number, place)
+            for number, view in enumerate(views)
+            for place, feature in enumerate(view.features)
+        }
+        self._nothing = [None] * max((len(view.features) for view in views), default=0)
         backend = _BACKENDS[store.config.online_store.type]
         self._backend: Backend = backend(store.config, groups, timeout)
         self._encoders: list[KeyEncoder] = [backend.encoder(store.config, g) for g in groups]
 
-    def read(
-        self, entities: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
-    ) -> OnlineFeatures:
+    def read(self, entities: Entities) -> OnlineFeatures:
         """Features of entities.
 
         Args:
@@ -121,7 +132,7 @@ class OnlineReader:
             OnlineStoreError: The store cannot be reached, is too slow or holds damaged values.
         """
         moment = self._now()
-        request = parse(self.plan, entities)
+        request = self._parser.parse(entities)
         if self.fallback is not None:
             self.fallbacks += 1
             return read_with_feast(
@@ -155,21 +166,28 @@ class OnlineReader:
         moment: float,
     ) -> OnlineFeatures:
         instant = round(moment * 1_000_000)
-        decoded: list[tuple[Rows, list[list[Any]]]] = []
+        rows: list[Rows] = []
+        columns: list[list[list[Any]]] = []
         for group, replies, place in zip(self.plan.groups, found, positions, strict=True):
             start = 0
             for view in group.views:
                 end = start + len(view.features)
-                decoded.append(self._view(view, replies, start, end, place, instant))
+                about, values = self._view(view, replies, start, end, instant)
+                if place is not None:
+                    about, values = _spread(about, values, place)
+                rows.append(about)
+                columns.append(values)
                 start = end + 1
-        columns = [Column(name, values) for name, values in request.echo.items()]
-        columns += [
-            Column(name, decoded[view][1][feature], decoded[view][0])
-            for name, view, feature in self.plan.outputs
-        ]
-        if self.plan.on_demand:
-            columns += self._on_demand(request, decoded)
-        return OnlineFeatures(columns, [rows for rows, _ in decoded], moment)
+        echo = request.echo
+        names = [*echo, *self._names]
+        values = [*echo.values(), *[columns[view][place] for view, place in self._places]]
+        sources = [*[None] * len(echo), *self._sources]
+        for plan in self.plan.on_demand:
+            computed = self._compute(plan, request, columns)
+            names += computed
+            values += computed.values()
+            sources += [None] * len(computed)
+        return OnlineFeatures(names, values, sources, rows, moment)
 
     def _view(
         self,
@@ -177,55 +195,49 @@ class OnlineReader:
         replies: Sequence[Sequence[Any]],
         start: int,
         end: int,
-        place: list[int] | None,
         instant: int,
     ) -> tuple[Rows, list[list[Any]]]:
-        """Decodes one view's part of the replies and spreads it over the request's rows."""
-        oldest = None if view.ttl is None else instant - view.ttl
-        event_time = self._backend.event_time
+        """Decodes one view's part of the replies."""
+        ttl, event_time = view.ttl, self._backend.event_time
         states: list[int] = []
         times: list[int] = []
-        rows: list[Sequence[Any]] = []
-        nothing = [None] * (end - start)
+        stored: list[Sequence[Any]] = []
         for reply in replies:
-            stored = reply[end]
-            moment = None if stored is None else event_time(stored)
+            moment = None if reply[end] is None else event_time(reply[end])
             if moment is None or moment > instant:
                 states.append(_NOT_FOUND)
                 times.append(0)
-                rows.append(nothing)
+                stored.append(self._nothing[: end - start])
                 continue
-            valid = oldest is None or moment >= oldest
+            valid = ttl is None or moment >= instant - ttl
             states.append(_PRESENT if valid else _OLD)
             times.append(moment)
-            rows.append(reply[start:end] if valid else nothing)
-        columns = [
-            list(map(decode, column))
-            for decode, column in zip(view.decoders, zip(*rows, strict=True), strict=False)
+            stored.append(reply[start:end] if valid else self._nothing[: end - start])
+        about = Rows(view.name, states, times)
+        if len(stored) == 1:
+            return about, [
+                [decode(cell)] for decode, cell in zip(view.decoders, stored[0], strict=True)
+            ]
+        # Column by column; without rows there are no columns to transpose.
+        cells = zip(*stored, strict=True) if stored else [()] * len(view.features)
+        return about, [
+            list(map(decode, cell)) for decode, cell in zip(view.decoders, cells, strict=True)
         ]
-        if place is None:
-            return Rows(view.name, states, times), columns or [[] for _ in view.features]
-        spread = [[column[index] for index in place] for column in columns]
-        states = [states[index] for index in place]
-        return Rows(view.name, states, [times[index] for index in place]), spread
 
-    def _on_demand(
-        self, request: Request, decoded: Sequence[tuple[Rows, list[list[Any]]]]
-    ) -> list[Column]:
-        values = {
-            (rows.view, feature): column
-            for view, (rows, columns) in zip(self._views, decoded, strict=True)
-            for feature, column in zip(view.features, columns, strict=True)
-        }
-        columns = []
-        for plan in self.plan.on_demand:
-            inputs = {**request.echo, **request.data}
-            for view, feature, names in plan.inputs:
-                inputs |= dict.fromkeys(names, values[view, feature])
-            computed = plan(inputs, request.rows)
-            columns += [Column(name, column) for name, column in computed.items()]
-        return columns
+    def _compute(
+        self, plan: OnDemandPlan, request: Request, columns: Sequence[list[list[Any]]]
+    ) -> dict[str, list[Any]]:
+        inputs = {**request.echo, **request.data}
+        for view, feature, names in plan.inputs:
+            number, place = self._inputs[view, feature]
+            inputs |= dict.fromkeys(names, columns[number][place])
+        return plan(inputs, request.rows)
 
-    @property
-    def _views(self) -> list[ViewPlan]:
-        return [view for group in self.plan.groups for view in group.views]
+
+def _spread(
+    about: Rows, columns: list[list[Any]], place: Sequence[int]
+) -> tuple[Rows, list[list[Any]]]:
+    """Gives each of the request's rows what was read for its key."""
+    states, times = about.states, about.times
+    about = Rows(about.view, [states[i] for i in place], [times[i] for i in place])
+    return about, [[column[i] for i in place] for column in columns]

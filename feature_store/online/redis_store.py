@@ -6,9 +6,8 @@ were true.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import redis
@@ -43,7 +42,7 @@ def connect(config: RepoConfig, *, timeout: float, retries: int = RETRIES) -> An
     defaults = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
     added = "".join(f",{name}={value}" for name, value in defaults.items() if name not in given)
     limited = online.model_copy(update={"connection_string": online.connection_string + added})
-    with reaching(config):
+    with Reaching(config):
         client = RedisOnlineStore()._get_client(limited)
     if "retry" not in given:
         backoff = ExponentialWithJitterBackoff(base=0.01, cap=0.1)
@@ -51,13 +50,25 @@ def connect(config: RepoConfig, *, timeout: float, retries: int = RETRIES) -> An
     return client
 
 
-@contextlib.contextmanager
-def reaching(config: RepoConfig) -> Iterator[None]:
-    """Turns what redis-py raises into an :class:`OnlineStoreError` that says where and why."""
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        nodes = RedisOnlineStore._parse_connection_string(config.online_store.connection_string)[0]
+class Reaching:
+    """Turns what redis-py raises into an :class:`OnlineStoreError` that says where and why.
+
+    A class, because entering a generator would cost every request a microsecond.
+    """
+
+    __slots__ = ("_config",)
+
+    def __init__(self, config: RepoConfig) -> None:
+        self._config = config
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if not isinstance(error, redis.RedisError | OSError):
+            return
+        address = self._config.online_store.connection_string
+        nodes = RedisOnlineStore._parse_connection_string(address)[0]
         place = ", ".join(":".join(node.values()) for node in nodes)
         raise OnlineStoreError(
             f"The online store at {place} did not answer: {type(error).__name__}: {error}",
@@ -80,7 +91,7 @@ class RedisReader:
 
     def __init__(self, config: RepoConfig, groups: Sequence[KeyGroup], timeout: float) -> None:
         """Prepares the commands; connects at the first look-up (a cluster: now)."""
-        self._config = config
+        self._reaching = Reaching(config)
         self._client = connect(config, timeout=timeout)
         self._cluster = isinstance(self._client, redis.RedisCluster)
         self._fields = [_fields_of(group.views) for group in groups]
@@ -97,7 +108,7 @@ class RedisReader:
         Raises:
             OnlineStoreError: The store cannot be reached, is too slow or refuses.
         """
-        with reaching(self._config):
+        with self._reaching:
             replies = self._on_cluster(keys) if self._cluster else self._on_server(keys)
         source = iter(replies)
         return [list(itertools.islice(source, len(members))) for members in keys]

@@ -14,7 +14,7 @@ import redis
 from feast.repo_config import RepoConfig
 
 from headrace.feature_store.online.encode import timestamps
-from headrace.feature_store.online.redis_store import connect, fields, reaching
+from headrace.feature_store.online.redis_store import Reaching, connect, fields
 from headrace.feature_store.online.rows import Rows
 
 #: Seconds an answer may take: the server also serves readers, and may be saving.
@@ -101,7 +101,7 @@ class RedisWriter:
                 have been written; writing all of them again does no harm.
         """
         calls = self._calls(rows)
-        with reaching(self._config):
+        with Reaching(self._config):
             try:
                 answers = self._send(calls)
             except redis.exceptions.NoScriptError:  # a server that was not asked yet, or restarted

@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from feast.feature_view import DUMMY_ENTITY_VAL
+from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 from feast.value_type import ValueType
 
 from headrace.feature_store.online.errors import FeatureRequestError
 from headrace.feature_store.online.keys import convert
-from headrace.feature_store.online.plan import ReadPlan, dummy_key
+from headrace.feature_store.online.plan import ReadPlan
 
 Entities = Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
+
+#: Requests of one client have the same few columns; more combinations are not kept.
+_SHAPES = 256
 
 
 @dataclass(slots=True)
@@ -32,49 +35,80 @@ class Request:
     keys: dict[str, Sequence[Any]]
     echo: dict[str, list[Any]]
     data: dict[str, list[Any]]
-    given: Mapping[str, Sequence[Any]]
+    given: dict[str, Sequence[Any]]
 
 
-def parse(plan: ReadPlan, entities: Entities) -> Request:
-    """Checks a request.
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the columns of a request are.
 
-    Raises:
-        FeatureRequestError: Rows differ in their columns, or something is missing or unusable.
+    Attributes:
+        keys: Column, join key and type (None: no look-up needs it) of each join key.
+        data: Columns for on-demand views.
     """
-    given = entities if isinstance(entities, Mapping) else _columns(entities)
-    count = _count(given, entities)
-    request = Request(count, {}, {}, {}, given)
-    for column, values in given.items():
-        name = plan.renames.get(column, column)
-        if column in plan.request_data:
-            request.data[column] = list(values)
-        elif name in plan.join_keys:
-            kind = plan.join_keys[name]
-            known = kind is not ValueType.UNKNOWN and not dummy_key(name)
-            raw, shown = convert(name, kind, values) if known and count else (values, list(values))
-            request.keys[name], request.echo[name] = raw, shown
-    _complete(plan, request)
-    return request
+
+    keys: Sequence[tuple[str, str, ValueType | None]]
+    data: Sequence[str]
 
 
-def _complete(plan: ReadPlan, request: Request) -> None:
-    """Adds the key of views without entities, and refuses what still lacks something."""
-    missing = plan.request_data - request.data.keys()
-    for group in plan.groups:
-        for name in group.asked:
-            if dummy_key(name):
-                request.keys[name] = [DUMMY_ENTITY_VAL] * request.rows
-            elif name not in request.keys:
-                missing |= {name}
-    if missing:
-        raise FeatureRequestError(
-            f"The request lacks {', '.join(map(repr, sorted(missing)))}; "
-            f"it has {', '.join(map(repr, request.given)) or 'no columns'}.",
-            fix="Give each join key, and each input of on-demand views, for every row.",
-        )
+class RequestParser:
+    """Checks requests; what depends on their columns alone is worked out once."""
+
+    def __init__(self, plan: ReadPlan) -> None:
+        """Prepares to check requests for a plan."""
+        self._plan = plan
+        asked = {name for group in plan.groups for name in group.asked}
+        self._needed = asked - {DUMMY_ENTITY_ID}
+        self._entityless = DUMMY_ENTITY_ID in asked
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
+
+    def parse(self, entities: Entities) -> Request:
+        """Checks a request.
+
+        Raises:
+            FeatureRequestError: Rows differ in their columns, or something is missing or unusable.
+        """
+        if isinstance(entities, Mapping):
+            given, count = dict(entities), _length(entities)
+        else:
+            given, count = _columns(entities), len(entities)
+        names = tuple(given)
+        shape = self._shapes.get(names) or self._shape(names)
+        request = Request(count, {}, {}, {name: list(given[name]) for name in shape.data}, given)
+        for column, name, kind in shape.keys:
+            values = given[column]
+            if kind is None or not count:
+                request.echo[name] = request.keys[name] = list(values)
+            else:
+                request.keys[name], request.echo[name] = convert(name, kind, values)
+        if self._entityless:
+            request.keys[DUMMY_ENTITY_ID] = [DUMMY_ENTITY_VAL] * count
+        return request
+
+    def _shape(self, names: tuple[str, ...]) -> _Shape:
+        plan, keys = self._plan, []
+        for column in names:
+            name = plan.renames.get(column, column)
+            if column not in plan.request_data and name in plan.join_keys:
+                kind = plan.join_keys[name]
+                known = kind is not ValueType.UNKNOWN and name != DUMMY_ENTITY_ID
+                keys.append((column, name, kind if known else None))
+        missing = self._needed - {name for _, name, _ in keys} | plan.request_data - {*names}
+        if missing:
+            raise FeatureRequestError(
+                f"The request lacks {', '.join(map(repr, sorted(missing)))}; "
+                f"it has {', '.join(map(repr, names)) or 'no columns'}.",
+                fix="Give each join key, and each input of on-demand views, for every row.",
+            )
+        shape = _Shape(keys, [name for name in names if name in plan.request_data])
+        if len(self._shapes) < _SHAPES:
+            self._shapes[names] = shape
+        return shape
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
+    if len(rows) == 1:
+        return {name: [value] for name, value in rows[0].items()}
     names = rows[0].keys() if rows else ()
     if any(row.keys() != names for row in rows):
         raise FeatureRequestError(
@@ -84,10 +118,8 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {name: [row[name] for row in rows] for name in names}
 
 
-def _count(given: Mapping[str, Sequence[Any]], entities: Entities) -> int:
-    if not isinstance(entities, Mapping):
-        return len(entities)
-    lengths = {name: len(values) for name, values in given.items()}
+def _length(columns: Mapping[str, Sequence[Any]]) -> int:
+    lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise FeatureRequestError(
             f"The request's columns differ in length: {lengths}.",

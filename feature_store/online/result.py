@@ -74,21 +74,28 @@ class OnlineFeatures:
     """The answer: join keys first, then features in the order in which they were asked for.
 
     Attributes:
-        columns: The columns.
+        names: The columns' names.
+        values: Per column and row: the value, None when it is not there.
+        sources: Per column: the number of its view; None for join keys and computed features.
         views: What is known about the rows of each view that was read.
         now: The moment the answer is for, in seconds since 1970.
         fallback: Why Feast's own reading was used instead of the fast one; None when it was not.
     """
 
-    columns: list[Column]
-    views: list[Rows]
+    names: Sequence[str]
+    values: Sequence[list[Any]]
+    sources: Sequence[int | None]
+    views: Sequence[Rows]
     now: float
     fallback: str | None = None
 
     @property
-    def names(self) -> list[str]:
-        """The columns' names."""
-        return [column.name for column in self.columns]
+    def columns(self) -> list[Column]:
+        """The columns, each with all that is known about it."""
+        return [
+            Column(name, values, None if source is None else self.views[source])
+            for name, values, source in zip(self.names, self.values, self.sources, strict=True)
+        ]
 
     @property
     def statuses(self) -> dict[str, list[int]]:
@@ -102,10 +109,10 @@ class OnlineFeatures:
 
     def to_dict(self, include_event_timestamps: bool = False) -> dict[str, list[Any]]:
         """The values by column, with the keys of Feast's ``OnlineResponse.to_dict``."""
+        if not include_event_timestamps:
+            return dict(zip(self.names, self.values, strict=True))
         result: dict[str, list[Any]] = {}
         for column in self.columns:
             result[column.name] = column.values
-            if include_event_timestamps:
-                times = [int(time) for time in column.event_timestamps]
-                result[f"{column.name}__ts"] = times
+            result[f"{column.name}__ts"] = [int(time) for time in column.event_timestamps]
         return result

@@ -267,8 +267,23 @@ def store(stores):
 
 
 @pytest.fixture(scope="session")
-def sqlite_store(tmp_path_factory, objects):
-    folder = tmp_path_factory.mktemp("sqlite")
-    made = make_store(folder, SqliteOnlineStoreConfig(path=str(folder / "online.db")), objects)
+def empty(stores):
+    """For tests that leave nothing that another one would see."""
+    return stores()
+
+
+@pytest.fixture(scope="session")
+def sqlite_stores(tmp_path_factory, objects):
+    def make():
+        folder = tmp_path_factory.mktemp("sqlite")
+        return make_store(folder, SqliteOnlineStoreConfig(path=str(folder / "online.db")), objects)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sqlite_store(sqlite_stores):
+    """Filled by Feast itself."""
+    made = sqlite_stores()
     fill(made)
     return made
