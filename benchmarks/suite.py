@@ -7,6 +7,11 @@ from collections.abc import Callable
 from benchmarks.accuracy import accuracy
 from benchmarks.flagship import Bench
 from benchmarks.measurement import Measurement, Target
+from benchmarks.point_in_time import (
+    point_in_time,
+    point_in_time_memory,
+    point_in_time_values,
+)
 from benchmarks.stock_kfp import stock_kfp
 from benchmarks.tfx_runner import tfx_runner
 
@@ -42,4 +47,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Measurement]] = {
     "cached": cached,
     "accuracy": accuracy,
     "memory": memory,
+    "point_in_time": point_in_time,
+    "point_in_time_memory": point_in_time_memory,
+    "point_in_time_values": point_in_time_values,
 }

@@ -8,7 +8,7 @@ from datetime import timedelta
 import polars as pl
 
 #: Columns that the join adds; two underscores keep them apart from a user's.
-ROW, TIME, EVENT, CREATED = "__row", "__time", "__event", "__created"
+TIME, EVENT, CREATED = "__time", "__event", "__created"
 _RANK, _SEEN, _AT = "__rank", "__seen", "__at"
 
 
@@ -28,7 +28,7 @@ def latest(
     """For each label, the position in ``history`` of the row that was the latest then, or null.
 
     Args:
-        labels: TIME and the keys.
+        labels: TIME and the keys, sorted by TIME.
         history: EVENT, the keys and perhaps CREATED. Of rows with the same key and EVENT, the one
             created last counts, then the one further down.
         keys: Columns that must be equal; null equals nothing.
@@ -36,39 +36,34 @@ def latest(
         known: Whether a row must also have been created by then.
     """
     created = [CREATED] if CREATED in history.columns else []
-    ranked = (
-        history.select(*keys, EVENT, *created)
-        .with_row_index(_AT)
-        .sort([EVENT, *created], maintain_order=True, nulls_last=False)
-        .with_row_index(_RANK)
-    )
+    ranked = _ranked(history.select(*keys, EVENT, *created).with_row_index(_AT), [EVENT, *created])
     if known and created:
         timeline = _as_it_became_known(ranked, keys)
     else:
         timeline = ranked.select(*keys, pl.col(EVENT).alias(_SEEN), _RANK)
-    found = (
-        labels.select(TIME, *keys)
-        .with_row_index(ROW)
-        .sort(TIME)
-        .join_asof(
-            timeline,
-            left_on=TIME,
-            right_on=_SEEN,
-            by=list(keys) or None,
-            strategy="backward",
-            check_sortedness=False,
-        )
-        .select(
-            ROW,
-            TIME,
-            pl.lit(ranked[_AT]).gather(pl.col(_RANK)).alias(_AT),
-            pl.lit(ranked[EVENT]).gather(pl.col(_RANK)).alias(EVENT),
-        )
+    found = labels.join_asof(
+        timeline,
+        left_on=TIME,
+        right_on=_SEEN,
+        by=list(keys) or None,
+        strategy="backward",
+        check_sortedness=False,
+    ).select(
+        TIME,
+        pl.lit(ranked[_AT]).gather(pl.col(_RANK)).alias(_AT),
+        pl.lit(ranked[EVENT]).gather(pl.col(_RANK)).alias(EVENT),
     )
     if ttl is not None:
         fresh = pl.col(EVENT) >= pl.col(TIME) - ttl
         found = found.with_columns(pl.when(fresh).then(pl.col(_AT)).alias(_AT))
-    return found.sort(ROW)[_AT]
+    return found[_AT]
+
+
+def _ranked(history: pl.DataFrame, order: list[str]) -> pl.DataFrame:
+    """Rows from the worst to the best; sources are often in order of time already."""
+    if len(order) > 1 or not history[EVENT].is_sorted():
+        history = history.sort(order, maintain_order=True, nulls_last=False)
+    return history.with_row_index(_RANK)
 
 
 def _as_it_became_known(ranked: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:

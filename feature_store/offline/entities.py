@@ -130,15 +130,10 @@ def _times(values: pd.Series[Any]) -> pd.Series[Any]:
             f"it holds {values.dtype}.",
             fix="Convert it, for example with `pandas.to_datetime(column, unit='s', utc=True)`.",
         )
-    try:
-        is_text = not pd.api.types.is_datetime64_any_dtype(values)
-        times = pd.to_datetime(values, utc=True, format="ISO8601" if is_text else None)
-    except (ValueError, TypeError) as error:
-        raise DataError(
-            f"Column {values.name!r} of the entity frame must hold timestamps or ISO 8601 text: "
-            f"{str(error).splitlines()[0]}",
-            fix="Write times as in 2013-01-31T17:00:00Z.",
-        ) from error
+    if pd.api.types.is_datetime64_any_dtype(values):
+        times = values.dt.tz_convert("UTC") if values.dt.tz else values.dt.tz_localize("UTC")
+    else:
+        times = _parsed(values)
     missing = int(times.isna().sum())
     if missing:
         raise DataError(
@@ -147,3 +142,15 @@ def _times(values: pd.Series[Any]) -> pd.Series[Any]:
             fix="Fill in the times, or drop these rows.",
         )
     return times.dt.as_unit("us")
+
+
+def _parsed(values: pd.Series[Any]) -> pd.Series[Any]:
+    try:
+        times: pd.Series[Any] = pd.to_datetime(values, utc=True, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"Column {values.name!r} of the entity frame must hold timestamps or ISO 8601 text: "
+            f"{str(error).splitlines()[0]}",
+            fix="Write times as in 2013-01-31T17:00:00Z.",
+        ) from error
+    return times

@@ -9,11 +9,13 @@ from datetime import datetime
 import polars as pl
 
 from headrace.components.shared.errors import DataError
-from headrace.feature_store.offline.asof import CREATED, EVENT, ROW, TIME, latest
+from headrace.feature_store.offline.asof import CREATED, EVENT, TIME, latest
 from headrace.feature_store.offline.keys import matched
 from headrace.feature_store.offline.sources import reading
 from headrace.feature_store.offline.times import earlier, in_utc, within
 from headrace.feature_store.offline.views import View
+
+_ROW = "__row"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ def join(labels: pl.DataFrame, views: Sequence[View], options: Options) -> pl.Da
         DataError: keys do not fit, or a row got lost.
         SourceError: a source cannot be read.
     """
-    parts = [_features(labels, view, options) for view in views]
+    by_time = labels.with_row_index(_ROW).sort(TIME)
+    back = by_time[_ROW].arg_sort()
+    parts = [_features(by_time, back, view, options) for view in views]
     for view, part in zip(views, parts, strict=True):
         if part.height != labels.height:
             raise DataError(
@@ -56,35 +60,41 @@ def join(labels: pl.DataFrame, views: Sequence[View], options: Options) -> pl.Da
     return pl.concat(parts, how="horizontal") if parts else labels.select()
 
 
-def _features(labels: pl.DataFrame, view: View, options: Options) -> pl.DataFrame:
+def _features(labels: pl.DataFrame, back: pl.Series, view: View, options: Options) -> pl.DataFrame:
+    """The features of a view for labels in order of time; ``back`` is where each label belongs."""
     left, right = matched(view, dict(labels.schema))
     asked = labels.select(TIME, *left)
+    keys = asked.columns[1:]
     history = view.scan.filter(_needed(labels, view, options)).select(
         in_utc(view.event, view.schema[view.event]).alias(EVENT),
         *([in_utc(view.created, view.schema[view.created]).alias(CREATED)] if view.created else []),
         *right,
         *(pl.col(column).alias(name) for name, column in view.features.items()),
     )
-    keys = asked.columns[1:]
     with reading(view.place):
         passes = _passes(view, history, options.max_rows) if keys else 1
         if passes == 1:
-            return _lookup(asked, history, view, keys, options)
+            known, at = _lookup(asked, history, view, keys, options)
+            return _pick(known, view, at.gather(back))
         done = []
         for number in range(passes):
             mine = pl.struct(keys).hash(seed=0) % passes == number
-            some = asked.with_row_index(ROW).filter(mine)
-            found = _lookup(some.drop(ROW), history.filter(mine), view, keys, options)
-            done.append(found.with_columns(some[ROW]))
-        return pl.concat(done).sort(ROW).drop(ROW)
+            some = asked.with_columns(labels[_ROW]).filter(mine)
+            known, at = _lookup(some.drop(_ROW), history.filter(mine), view, keys, options)
+            done.append(_pick(known, view, at).with_columns(some[_ROW]))
+        return pl.concat(done).sort(_ROW).drop(_ROW)
 
 
 def _lookup(
     labels: pl.DataFrame, history: pl.LazyFrame, view: View, keys: list[str], options: Options
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, pl.Series]:
+    """The rows that may count, and for each label the position of the one that does."""
     joinable = history.drop_nulls(keys) if keys else history
     known = joinable.collect(engine="streaming")
-    at = latest(labels, known, keys=keys, ttl=view.ttl, known=options.known)
+    return known, latest(labels, known, keys=keys, ttl=view.ttl, known=options.known)
+
+
+def _pick(known: pl.DataFrame, view: View, at: pl.Series) -> pl.DataFrame:
     return known.select(pl.col(list(view.features)).gather(at))
 
 
