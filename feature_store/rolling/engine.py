@@ -70,7 +70,7 @@ def touched(view: RollingView, events: pl.DataFrame, new: pl.DataFrame) -> pl.Da
     own = pl.col(KIND).is_in(view.triggers)
     first = new.filter(own).drop_nulls(keys).group_by(keys).agg(__first=pl.col(KNOWN_AT).min())
     if first.is_empty():
-        return first.select(*keys, KNOWN_AT="__first")
+        return first.select(*keys, pl.col("__first").alias(KNOWN_AT))
     since = events.filter(own, pl.col(KNOWN_AT) >= first["__first"].min())
     late = since.join(first, on=keys, how="inner", maintain_order="left")
     return late.filter(pl.col(KNOWN_AT) >= pl.col("__first")).select(*keys, KNOWN_AT)
