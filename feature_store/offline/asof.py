@@ -17,6 +17,11 @@ def key(number: int) -> str:
     return f"__key_{number}"
 
 
+def part(keys: Sequence[str], number: int, parts: int) -> pl.Expr:
+    """Whether a row belongs to one of several parts of about the same size, by its keys."""
+    return pl.struct(keys).hash(seed=0) % parts == number
+
+
 def latest(
     labels: pl.DataFrame,
     history: pl.DataFrame,

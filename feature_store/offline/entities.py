@@ -81,10 +81,10 @@ def read_entities(frame: Any) -> Entities:
             f"The entity frame has column {twice[0]!r} twice.", fix="Rename or drop one."
         )
     time = _time_column(frame)
+    frame = frame.copy(deep=False)
+    frame[time] = _times(frame[time])
     try:
-        table = pa.Table.from_pandas(
-            frame.assign(**{time: _times(frame[time])}), preserve_index=False
-        )
+        table = pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(
             f"A column of the entity frame has values of several types: {'; '.join(error.args)}.",
@@ -141,7 +141,8 @@ def _times(values: pd.Series[Any]) -> pd.Series[Any]:
             f"{len(times)} rows.",
             fix="Fill in the times, or drop these rows.",
         )
-    return times.dt.as_unit("us")
+    dated: pd.Series[Any] = times.dt.as_unit("us")
+    return dated
 
 
 def _parsed(values: pd.Series[Any]) -> pd.Series[Any]:

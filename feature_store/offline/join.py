@@ -9,7 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from headrace.components.shared.errors import DataError
-from headrace.feature_store.offline.asof import CREATED, EVENT, TIME, latest
+from headrace.feature_store.offline.asof import CREATED, EVENT, TIME, latest, part
 from headrace.feature_store.offline.keys import matched
 from headrace.feature_store.offline.sources import reading
 from headrace.feature_store.offline.times import earlier, in_utc, within
@@ -51,10 +51,10 @@ def join(labels: pl.DataFrame, views: Sequence[View], options: Options) -> pl.Da
     by_time = labels.with_row_index(_ROW).sort(TIME)
     back = by_time[_ROW].arg_sort()
     parts = [_features(by_time, back, view, options) for view in views]
-    for view, part in zip(views, parts, strict=True):
-        if part.height != labels.height:
+    for view, joined in zip(views, parts, strict=True):
+        if joined.height != labels.height:
             raise DataError(
-                f"{view.owner}: {labels.height} label rows went in and {part.height} came out.",
+                f"{view.owner}: {labels.height} label rows went in and {joined.height} came out.",
                 fix="This is a fault of Headrace; please report it with the view's definition.",
             )
     return pl.concat(parts, how="horizontal") if parts else labels.select()
@@ -72,13 +72,13 @@ def _features(labels: pl.DataFrame, back: pl.Series, view: View, options: Option
         *(pl.col(column).alias(name) for name, column in view.features.items()),
     )
     with reading(view.place):
-        passes = _passes(view, history, options.max_rows) if keys else 1
+        passes = count_passes(view.scan, history, options.max_rows) if keys else 1
         if passes == 1:
             known, at = _lookup(asked, history, view, keys, options)
             return _pick(known, view, at.gather(back))
         done = []
         for number in range(passes):
-            mine = pl.struct(keys).hash(seed=0) % passes == number
+            mine = part(keys, number, passes)
             some = asked.with_columns(labels[_ROW]).filter(mine)
             known, at = _lookup(some.drop(_ROW), history.filter(mine), view, keys, options)
             done.append(_pick(known, view, at).with_columns(some[_ROW]))
@@ -98,11 +98,12 @@ def _pick(known: pl.DataFrame, view: View, at: pl.Series) -> pl.DataFrame:
     return known.select(pl.col(list(view.features)).gather(at))
 
 
-def _passes(view: View, history: pl.LazyFrame, max_rows: int) -> int:
-    """In how many parts to read a source; counting all its rows costs a look at the metadata."""
-    rows: int = view.scan.select(pl.len()).collect().item()
+def count_passes(source: pl.LazyFrame, wanted: pl.LazyFrame, max_rows: int) -> int:
+    """In how many parts to read what is wanted of a source, so that each is small enough."""
+    # All rows of a source are counted from its metadata alone.
+    rows: int = source.select(pl.len()).collect().item()
     if rows > max_rows:
-        rows = history.select(pl.len()).collect(engine="streaming").item()
+        rows = wanted.select(pl.len()).collect(engine="streaming").item()
     return max(1, -(-rows // max_rows))
 
 

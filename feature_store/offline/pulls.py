@@ -12,6 +12,8 @@ from feast.feature_logging import LOG_TIMESTAMP_FIELD
 from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 
 from headrace.feature_store.offline import times
+from headrace.feature_store.offline.asof import part
+from headrace.feature_store.offline.join import count_passes
 from headrace.feature_store.offline.sources import Place, reading
 from headrace.feature_store.offline.views import require, require_time, schema_of
 
@@ -30,6 +32,7 @@ class Pull:
         created: When rows were made, if the source says so.
         start: The first moment; None for the beginning.
         end: The last moment; None for the end.
+        max_rows: How many rows to hold at once to find the latest of each key.
     """
 
     place: Place
@@ -39,6 +42,7 @@ class Pull:
     created: str | None
     start: datetime | None
     end: datetime | None
+    max_rows: int
 
     def rows(self) -> pa.Table:
         """All rows of the time."""
@@ -47,8 +51,17 @@ class Pull:
 
     def latest(self) -> pa.Table:
         """The latest row of each key: by time, then by creation, then by place in the source."""
+        scan = self._scan()
+        if not self.keys:
+            return self._finish(self._best(scan))
         with reading(self.place):
-            rows = self._scan().collect(engine="streaming")
+            passes = count_passes(self.place.scan(), scan, self.max_rows)
+        parts = [self._best(scan.filter(part(self.keys, n, passes))) for n in range(passes)]
+        return self._finish(pl.concat(parts))
+
+    def _best(self, scan: pl.LazyFrame) -> pl.DataFrame:
+        with reading(self.place):
+            rows = scan.collect(engine="streaming")
         order = [self.event, *([self.created] if self.created else [])]
         ranked = (
             rows.select(*self.keys, *order)
@@ -57,9 +70,7 @@ class Pull:
         )
         if self.keys:
             ranked = ranked.unique(list(self.keys), keep="last", maintain_order=True)
-        else:
-            ranked = ranked.tail(1)
-        return self._finish(rows.select(pl.all().gather(ranked[_AT])))
+        return rows.select(pl.all().gather((ranked if self.keys else ranked.tail(1))[_AT]))
 
     def _scan(self) -> pl.LazyFrame:
         scan = self.place.scan()

@@ -48,7 +48,7 @@ class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):
     """
 
     type: StrictStr = STORE
-    max_rows_per_pass: PositiveInt = 5_000_000
+    max_rows_per_pass: PositiveInt = 2_000_000
 
 
 class AsofOfflineStore(DuckDBOfflineStore):
@@ -128,6 +128,7 @@ class AsofOfflineStore(DuckDBOfflineStore):
             created_timestamp_column,
             start_date,
             end_date,
+            config.offline_store.max_rows_per_pass,
         )
         return AsofRetrievalJob(pull.latest, repo=config.repo_path)
 
@@ -151,6 +152,7 @@ class AsofOfflineStore(DuckDBOfflineStore):
             created_timestamp_column,
             start_date,
             end_date,
+            config.offline_store.max_rows_per_pass,
         )
         return AsofRetrievalJob(pull.rows, repo=config.repo_path)
 

@@ -37,7 +37,7 @@ cases = st.fixed_dictionaries(
         "two": histories(KEYS["two"]),
         "ttl": st.fixed_dictionaries({"one": ttls, "two": ttls}),
         "known": st.booleans(),
-        "max_rows": st.sampled_from([2, 5_000_000]),
+        "max_rows": st.sampled_from([2, 2_000_000]),
     }
 )
 

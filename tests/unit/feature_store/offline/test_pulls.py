@@ -15,9 +15,17 @@ from headrace.feature_store.offline.store import AsofOfflineStore, AsofOfflineSt
 def pull(project, at):
     """Pulls from `v.parquet`, or from what `path` says."""
 
-    def run(kind, keys=("k",), features=("x",), created=None, hours=(0, 9), path="v.parquet"):
+    def run(
+        kind,
+        keys=("k",),
+        features=("x",),
+        created=None,
+        hours=(0, 9),
+        path="v.parquet",
+        **options,
+    ):
 
-        config = project.store().config
+        config = project.store(**options).config
         start, end = (None if hour is None else at(hour) for hour in hours)
         function = getattr(AsofOfflineStore, f"pull_{kind}_from_table_or_query")
         source = FileSource(path=path, timestamp_field="ts")
@@ -46,6 +54,16 @@ def test_the_latest_row_of_each_key_by_time_creation_and_place(project, pull):
     assert table.column_names == ["k", "x", "ts", "made"]
     assert values(table, "k", "x") == [(1, 10), (2, 21), (None, 30)]
     assert table.schema.field("made").type == pa.timestamp("us", tz="UTC")
+
+
+@pytest.mark.parametrize("max_rows", [1, 5])
+def test_reading_in_parts_changes_nothing(project, pull, max_rows):
+    rows = range(40)
+    columns = {"k": [n % 7 for n in rows], "ts": [n * 5 % 9 for n in rows], "x": list(rows)}
+    project.write("v.parquet", columns)
+    whole = values(pull("latest"), "k", "x", "ts")
+    assert values(pull("latest", max_rows_per_pass=max_rows), "k", "x", "ts") == whole
+    assert len(whole) == 7
 
 
 def test_start_and_end_are_both_included(project, pull):
@@ -142,6 +160,6 @@ def test_monitoring_keeps_its_results(project):
 
 
 def test_the_configuration_refuses_a_pass_of_no_rows():
-    assert AsofOfflineStoreConfig().max_rows_per_pass == 5_000_000
+    assert AsofOfflineStoreConfig().max_rows_per_pass == 2_000_000
     with pytest.raises(ValueError, match="max_rows_per_pass"):
         AsofOfflineStoreConfig(max_rows_per_pass=0)
