@@ -37,8 +37,16 @@ class Backend(Protocol):
     #: Turns a stored event timestamp into microseconds since 1970.
     event_time: Callable[[Any], int]
 
-    def __init__(self, config: RepoConfig, groups: Sequence[KeyGroup], timeout: float) -> None:
+    def __init__(self, config: RepoConfig, groups: Sequence[KeyGroup], connection: Any) -> None:
         """Prepares reading these groups."""
+
+    @staticmethod
+    def connect(config: RepoConfig, *, timeout: float) -> Any:
+        """A connection, which many readers may share."""
+
+    @staticmethod
+    def check(config: RepoConfig, connection: Any) -> None:
+        """Fails when the store does not answer."""
 
     @staticmethod
     def encoder(config: RepoConfig, group: KeyGroup) -> KeyEncoder:
@@ -47,11 +55,8 @@ class Backend(Protocol):
     def read(self, keys: Sequence[Sequence[bytes]]) -> list[list[Sequence[Any]]]:
         """Per group and key: stored values and event timestamps, view by view."""
 
-    def close(self) -> None:
-        """Closes connections."""
 
-
-_BACKENDS: Mapping[str, type[Backend]] = {
+BACKENDS: Mapping[str, type[Backend]] = {
     "redis": redis_store.RedisReader,
     "sqlite": sqlite_store.SqliteReader,
 }
@@ -67,6 +72,7 @@ class OnlineReader:
         fallback: Why Feast's own reading is used instead of the fast one; None when it is not.
         fallbacks: How many requests Feast answered.
         plan: What is read.
+        connection: To the store; None when Feast reads.
     """
 
     def __init__(
@@ -77,6 +83,7 @@ class OnlineReader:
         now: Callable[[], float] = time.time,
         full_feature_names: bool = False,
         timeout: float = redis_store.READ_TIMEOUT,
+        connection: Any = None,
     ) -> None:
         """Works out what to read and how.
 
@@ -86,6 +93,7 @@ class OnlineReader:
             now: The moment for which features are asked, in seconds since 1970.
             full_feature_names: Whether names have the form ``view__feature``.
             timeout: Seconds an answer of the store may take, unless its connection string says.
+            connection: Of another reader of the same store, to share it.
 
         Raises:
             UnknownFeaturesError: The registry has no such service, view or feature.
@@ -98,6 +106,7 @@ class OnlineReader:
         self._parser = RequestParser(self.plan)
         self.fallback = self.plan.fallback
         self.fallbacks = 0
+        self.connection: Any = None
         if self.fallback is not None:
             _LOGGER.warning(
                 "Feast's slower reading is used for %s: %s. Values on which on-demand features "
@@ -117,8 +126,10 @@ class OnlineReader:
             for place, feature in enumerate(view.features)
         }
         self._nothing = [None] * max((len(view.features) for view in views), default=0)
-        backend = _BACKENDS[store.config.online_store.type]
-        self._backend: Backend = backend(store.config, groups, timeout)
+        backend = BACKENDS[store.config.online_store.type]
+        self._shared = connection is not None
+        self.connection = connection or backend.connect(store.config, timeout=timeout)
+        self._backend: Backend = backend(store.config, groups, self.connection)
         self._encoders: list[KeyEncoder] = [backend.encoder(store.config, g) for g in groups]
 
     def read(self, entities: Entities) -> OnlineFeatures:
@@ -154,9 +165,9 @@ class OnlineReader:
             ) from error
 
     def close(self) -> None:
-        """Closes the connections to the store."""
-        if self.fallback is None:
-            self._backend.close()
+        """Closes the connection to the store, unless it is another reader's."""
+        if self.connection is not None and not self._shared:
+            self.connection.close()
 
     def _answer(
         self,

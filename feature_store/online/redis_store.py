@@ -89,13 +89,28 @@ class RedisReader:
     #: How an event timestamp is stored.
     event_time: Callable[[bytes], int] = staticmethod(microseconds)
 
-    def __init__(self, config: RepoConfig, groups: Sequence[KeyGroup], timeout: float) -> None:
-        """Prepares the commands; connects at the first look-up (a cluster: now)."""
+    def __init__(self, config: RepoConfig, groups: Sequence[KeyGroup], connection: Any) -> None:
+        """Prepares the commands for a client that :func:`connect` made."""
         self._reaching = Reaching(config)
-        self._client = connect(config, timeout=timeout)
+        self._client = connection
         self._cluster = isinstance(self._client, redis.RedisCluster)
         self._fields = [_fields_of(group.views) for group in groups]
         self._packed = [_packed_fields(names) for names in self._fields]
+
+    @staticmethod
+    def connect(config: RepoConfig, *, timeout: float) -> Any:
+        """A client that many readers may share."""
+        return connect(config, timeout=timeout)
+
+    @staticmethod
+    def check(config: RepoConfig, connection: Any) -> None:
+        """Asks the server for a sign of life.
+
+        Raises:
+            OnlineStoreError: There is none.
+        """
+        with Reaching(config):
+            connection.ping()
 
     @staticmethod
     def encoder(config: RepoConfig, group: KeyGroup) -> KeyEncoder:
@@ -112,10 +127,6 @@ class RedisReader:
             replies = self._on_cluster(keys) if self._cluster else self._on_server(keys)
         source = iter(replies)
         return [list(itertools.islice(source, len(members))) for members in keys]
-
-    def close(self) -> None:
-        """Closes the connections."""
-        self._client.close()
 
     def _on_server(self, keys: Sequence[Sequence[bytes]]) -> list[Any]:
         """Like a pipeline of HMGET, but the commands' constant parts were packed before."""

@@ -56,6 +56,13 @@ class Layout:
             ),
         )
 
+    @property
+    def time_columns(self) -> set[str]:
+        """Columns that hold times, under the source's names and under the view's."""
+        source = self.view.batch_source
+        names = (source.timestamp_field, source.created_timestamp_column, self.time, self.created)
+        return {name for name in names if name}
+
 
 @dataclass(frozen=True)
 class Rows:

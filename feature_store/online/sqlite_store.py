@@ -21,6 +21,9 @@ from headrace.feature_store.online.plan import KeyGroup, ViewPlan
 _KEYS = 30_000
 _MICRO = 1_000_000
 
+#: A connection serves one thread at a time.
+_LOCK = threading.Lock()
+
 
 def connect(config: RepoConfig, *, timeout: float) -> sqlite3.Connection:
     """A connection of our own to the file that Feast's configuration names."""
@@ -70,12 +73,26 @@ class SqliteReader:
     #: How an event timestamp is stored.
     event_time: Callable[[int], int] = staticmethod(event_time)
 
-    def __init__(self, config: RepoConfig, groups: Sequence[KeyGroup], timeout: float) -> None:
-        """Opens the file."""
+    def __init__(self, config: RepoConfig, groups: Sequence[KeyGroup], connection: Any) -> None:
+        """Prepares reading through a connection that :func:`connect` made."""
         self._config = config
         self._groups = groups
-        self._connection = connect(config, timeout=timeout)
-        self._lock = threading.Lock()
+        self._connection = connection
+
+    @staticmethod
+    def connect(config: RepoConfig, *, timeout: float) -> Any:
+        """A connection that many readers may share."""
+        return connect(config, timeout=timeout)
+
+    @staticmethod
+    def check(config: RepoConfig, connection: Any) -> None:
+        """Reads the file's header.
+
+        Raises:
+            OnlineStoreError: It cannot be read.
+        """
+        with _LOCK, reaching(config):
+            connection.execute("PRAGMA schema_version")
 
     @staticmethod
     def encoder(config: RepoConfig, group: KeyGroup) -> KeyEncoder:
@@ -89,7 +106,7 @@ class SqliteReader:
             OnlineStoreError: The file cannot be read.
         """
         answer: list[list[Sequence[Any]]] = []
-        with self._lock, reaching(self._config):
+        with _LOCK, reaching(self._config):
             for group, members in zip(self._groups, keys, strict=True):
                 rows: list[list[Any]] = [[] for _ in members]
                 for view in group.views:
@@ -98,10 +115,6 @@ class SqliteReader:
                         row += found.get(key) or [None] * (len(view.features) + 1)
                 answer.append(list(rows))
         return answer
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._connection.close()
 
     def _view(self, view: ViewPlan, keys: Sequence[bytes]) -> dict[bytes, list[Any]]:
         width = len(view.features)

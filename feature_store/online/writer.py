@@ -62,7 +62,7 @@ def write_features(
         DataError: A column is missing or of a wrong type, or a key or a time is null.
         OnlineStoreError: The store cannot be written.
     """
-    definition = _find(store, view) if isinstance(view, str) else view
+    definition = find_view(store, view) if isinstance(view, str) else view
     layout = Layout.of(definition)
     writer = _writer(store, layout)
     total = WriteResult(0, 0)
@@ -85,7 +85,12 @@ def _batches(table: Any) -> Iterator[Any]:
         yield as_arrow(table)
 
 
-def _find(store: FeatureStore, name: str) -> Any:
+def find_view(store: FeatureStore, name: str) -> Any:
+    """The feature view of that name, as the registry has it.
+
+    Raises:
+        UnknownFeaturesError: There is none.
+    """
     try:
         return store.registry.get_any_feature_view(name, store.project, allow_cache=True)
     except FeastObjectNotFoundException as error:
