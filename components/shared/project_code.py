@@ -9,6 +9,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from headrace.components.shared.errors import HeadraceError, ProjectCodeError
@@ -26,7 +27,7 @@ def importable(code: Mapping[str, str]) -> Iterator[Path]:
         The folder that holds the files.
     """
     with tempfile.TemporaryDirectory(prefix="headrace-code-") as folder:
-        names = [Path(file).stem for file in code]
+        names = [Path(file).stem for file in code if file.endswith(".py")]
         for file, source in code.items():
             (Path(folder) / file).write_text(source, encoding="utf-8")
         sys.path.insert(0, folder)
@@ -41,14 +42,23 @@ def importable(code: Mapping[str, str]) -> Iterator[Path]:
                 sys.modules.pop(name, None)
 
 
+def load_module(folder: Path, file: str) -> ModuleType:
+    """Imports ``file``.
+
+    Raises:
+        ProjectCodeError: it does not import.
+    """
+    with blamed_on(folder, file):
+        return importlib.import_module(Path(file).stem)
+
+
 def load_function(folder: Path, file: str, name: str) -> Callable[..., Any]:
     """Imports ``name`` from ``file``.
 
     Raises:
         ProjectCodeError: the file does not import, or has no such function.
     """
-    with blamed_on(folder, file):
-        module = importlib.import_module(Path(file).stem)
+    module = load_module(folder, file)
     function = getattr(module, name, None)
     if not callable(function):
         raise ProjectCodeError(

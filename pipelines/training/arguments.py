@@ -11,9 +11,11 @@ from typing import Any
 from headrace.components.shared.config.data import Source
 from headrace.components.shared.config.project import Project, load, read_code
 from headrace.components.shared.errors import ConfigError
+from headrace.feature_store.repo import read_repo
 
 _SECTIONS = (
     "label",
+    "feature_store",
     "features",
     "split",
     "validation",
@@ -54,6 +56,7 @@ def arguments(folder: Path, *, home: Path, overrides: Sequence[str] = ()) -> dic
         "curated_schema": _schema_text(project, folder),
         "serving_destination": _destination(project, home),
         "features_code": _only(code, "features.py"),
+        "repo_code": _repo_code(project, folder),
         "preprocessing_code": _only(code, "preprocessing.py"),
         # Without a search the tuner does not read the model, so a change of it does not concern it.
         "search_code": _only(code, "model.py") if project.tuning.trials else {},
@@ -80,6 +83,11 @@ def _absolute(source: Source, folder: Path) -> Source:
     if source.path is None or "://" in source.path:
         return source
     return source.model_copy(update={"path": str((folder / source.path).absolute())})
+
+
+def _repo_code(project: Project, folder: Path) -> dict[str, str]:
+    repo = project.feature_store.repo
+    return read_repo(folder / repo) if repo else {}
 
 
 def _destination(project: Project, home: Path) -> str:

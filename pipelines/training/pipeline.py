@@ -16,6 +16,7 @@ from headrace.components.evaluation.challenger.component import challenger
 from headrace.components.evaluation.evaluator.component import evaluator
 from headrace.components.evaluation.model_gate.component import model_gate
 from headrace.components.features.feature_builder.component import feature_builder
+from headrace.components.features.historical_features.component import historical_features
 from headrace.components.monitoring.run_status.component import run_status
 from headrace.components.training.trainer.component import trainer
 from headrace.components.training.transform.component import transform
@@ -50,6 +51,7 @@ def training_pipeline(
     sources: dict,
     data_version: str,
     label: dict,
+    feature_store: dict,
     features: dict,
     split: dict,
     curated_schema: str,
@@ -62,6 +64,7 @@ def training_pipeline(
     serving_destination: str,
     serving: dict,
     features_code: dict,
+    repo_code: dict,
     preprocessing_code: dict,
     search_code: dict,
     model_code: dict,
@@ -74,6 +77,7 @@ def training_pipeline(
         sources: Source name to its definition.
         data_version: Any text that changes when the sources change.
         label: Column and task.
+        feature_store: Feature service that the model is trained on.
         features: What the model may see, and when it is known.
         split: How rows go to train, eval and test.
         curated_schema: Text-format schema; empty to infer one.
@@ -86,6 +90,7 @@ def training_pipeline(
         serving_destination: Folder or URI of pushed models.
         serving: The section `serving` of project.yaml.
         features_code: Files for `feature_builder`: features.py, or nothing.
+        repo_code: Files of the Feast repository, or nothing.
         preprocessing_code: Files for `transform`: preprocessing.py.
         search_code: Files for `tuner`: model.py, or nothing when no search is asked for.
         model_code: Files for `trainer`: model.py.
@@ -97,14 +102,21 @@ def training_pipeline(
         ingested.set_retry(num_retries=2)
         built = _sized(
             feature_builder(
-                tables=ingested.outputs["tables"],
-                code=features_code,
+                tables=ingested.outputs["tables"], code=features_code, repo_code=repo_code
+            ),
+            "data",
+        )
+        joined = _sized(
+            historical_features(
+                built=built.outputs["built"],
+                repo_code=repo_code,
+                feature_store=feature_store,
                 label=label,
                 features=features,
             ),
             "data",
         )
-        table = built.outputs["table"]
+        table = joined.outputs["table"]
         leaks = _sized(
             leakage_check(table=table, label=label, features=features, rules=leakage), "data"
         )
@@ -195,6 +207,7 @@ def training_pipeline(
                     statistics=statistics,
                     name=project,
                     data_version=data_version,
+                    asked=joined.outputs["asked"],
                     destination=serving_destination,
                     serving=serving,
                 ),

@@ -14,6 +14,7 @@ def pusher(
     statistics: dsl.Input[dsl.Artifact],
     name: str,
     data_version: str,
+    asked: dict,
     destination: str,
     serving: dict,
     pushed_model: dsl.Output[dsl.Model],
@@ -28,6 +29,8 @@ def pusher(
         statistics: TFX ExampleStatistics, recorded with the version for drift checks.
         name: Model name.
         data_version: Recorded in the manifest.
+        asked: From `historical_features`, recorded in the manifest: which feature service, and
+            what a caller must bring.
         destination: Folder or URI of pushed models.
         serving: The section `serving` of project.yaml.
         pushed_model: Its URI is the pushed version.
@@ -46,7 +49,11 @@ def pusher(
         schema=Path(schema.path),
         statistics=Path(statistics.path),
         name=name,
-        record={"data_version": data_version, "features": model.metadata.get("features", [])},
+        record={
+            "data_version": data_version,
+            "features": model.metadata.get("features", []),
+            "feature_store": asked,
+        },
         destination=destination,
         serving=serving,
     )

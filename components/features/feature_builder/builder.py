@@ -1,107 +1,134 @@
-"""The work of ``feature_builder``: ingested tables to one labelled table."""
+"""The work of ``feature_builder``: ingested tables to a label table and the sources of features."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from headrace.components.shared import files, project_code
-from headrace.components.shared.checks import check_features, check_label, check_types
-from headrace.components.shared.config.data import Features
-from headrace.components.shared.config.project import Label
 from headrace.components.shared.errors import ConfigError, DataError, ProjectCodeError
-from headrace.components.shared.text import nearest
+from headrace.feature_store.rolling import engine
+from headrace.feature_store.rolling.definition import (
+    CREATED,
+    EVENT_ID,
+    EVENT_TIMESTAMP,
+    KIND,
+    KNOWN_AT,
+    RollingView,
+)
 
 FILE = "features.py"
+#: The file of a Feast repository that defines its rolling views as ``VIEWS``.
+ROLLING_FILE = "rolling.py"
+#: Names that tables have in the result: the rows to learn from, and what happened.
+LABELS, EVENTS = "labels", "events"
+_PART = "part-0.parquet"
+
+Frames = dict[str, pl.DataFrame]
 
 
 def run(
-    *,
-    tables: Path,
-    code: Mapping[str, str],
-    label: Mapping[str, Any],
-    features: Mapping[str, Any],
-    table: Path,
-) -> pl.DataFrame:
+    *, tables: Path, code: Mapping[str, str], repo_code: Mapping[str, str], built: Path
+) -> dict[str, int]:
     """Runs ``build_features`` of the project, or passes a single source through.
 
     Args:
         tables: Folder of ``<source>.parquet``.
         code: The project's files; without ``features.py`` there must be exactly one source.
-        label: Keys of :class:`Label`.
-        features: Keys of :class:`Features`.
-        table: Parquet file to write.
+        repo_code: The Feast repository's files; its rolling views are computed from the events.
+        built: Folder to write: ``labels.parquet`` and one folder of Parquet files per source.
 
     Returns:
-        The labelled table.
+        Rows of each table.
 
     Raises:
-        ProjectCodeError: ``features.py`` raises or returns something else than a table.
-        DataError: the table is empty, a column that the project names is missing, or a label or
-            feature cannot be learnt from.
+        ProjectCodeError: ``features.py`` or ``rolling.py`` raises or gives something unexpected.
+        DataError: there are no labelled rows, or the events cannot be computed with.
     """
     sources = {path.stem: pl.read_parquet(path) for path in sorted(tables.glob("*.parquet"))}
-    result = _build(sources, code)
-    result = _checked(
-        result, Label.parse(label, where="label"), Features.parse(features, where="features")
-    )
-    with files.writing(table):
-        table.parent.mkdir(parents=True, exist_ok=True)
-        result.write_parquet(table, compression="zstd")
-    return result
+    modules = {name: text for name, text in repo_code.items() if name == ROLLING_FILE}
+    with project_code.importable({**code, **modules}) as folder:
+        frames = _build(sources, code, folder)
+        views = _rolling_views(folder) if modules else []
+        frames |= _computed(views, frames, folder)
+    if frames[LABELS].is_empty():
+        raise DataError("The labelled table has no rows.", fix=f"Check {FILE} and the sources.")
+    with files.writing(built):
+        for name, frame in frames.items():
+            path = built / f"{LABELS}.parquet" if name == LABELS else built / name / _PART
+            path.parent.mkdir(parents=True, exist_ok=True)
+            frame.write_parquet(path, compression="zstd", compression_level=1)
+    return {name: frame.height for name, frame in frames.items()}
 
 
-def _build(sources: dict[str, pl.DataFrame], code: Mapping[str, str]) -> pl.DataFrame:
+def _build(sources: Frames, code: Mapping[str, str], folder: Path) -> Frames:
     if FILE not in code:
         if len(sources) != 1:
             raise ConfigError(
                 f"The project has {len(sources)} sources and no {FILE} that joins them.",
                 fix=f"Write {FILE} with `build_features(tables)`, or keep one source.",
             )
-        return next(iter(sources.values()))
-    with project_code.importable(code) as folder:
-        build = project_code.load_function(folder, FILE, "build_features")
-        with project_code.blamed_on(folder, FILE, hint=f"Tables: {_shapes(sources)}."):
-            result = build(sources)
-    if not isinstance(result, pl.DataFrame):
+        return {LABELS: next(iter(sources.values()))}
+    build = project_code.load_function(folder, FILE, "build_features")
+    with project_code.blamed_on(folder, FILE, hint=f"Tables: {_shapes(sources)}."):
+        result = build(sources)
+    if isinstance(result, pl.DataFrame):
+        return {LABELS: result}
+    if not isinstance(result, dict) or not isinstance(result.get(LABELS), pl.DataFrame):
         raise ProjectCodeError(
-            f"build_features returned {type(result).__name__}; a polars DataFrame was expected.",
-            fix=f"Return a DataFrame from {FILE}.",
+            f"build_features returned {_described(result)}; a polars DataFrame was expected, or "
+            f"a dictionary of them with {LABELS!r}.",
+            fix=f"Return the labelled rows from {FILE}.",
         )
     return result
 
 
-def _checked(table: pl.DataFrame, label: Label, features: Features) -> pl.DataFrame:
-    if table.is_empty():
-        raise DataError("The labelled table has no rows.", fix=f"Check {FILE} and the sources.")
-    named = {label.column: "label.column"}
-    named |= dict.fromkeys(features.exclude, "features.exclude")
-    named |= dict.fromkeys(features.known_at, "features.known_at")
-    named |= dict.fromkeys(features.known_at.values(), "features.known_at")
-    if features.prediction_time:
-        named[features.prediction_time] = "features.prediction_time"
-    for column, key in named.items():
-        if column not in table.columns:
-            raise DataError(
-                f"The labelled table has no column {column!r}, which {key} names.",
-                fix=f"Correct project.yaml or the source. {nearest(column, table.columns)}",
-            )
-    times = {*features.known_at.values(), *filter(None, [features.prediction_time])}
-    for column in sorted(times):
-        if not table[column].dtype.is_temporal():
-            raise DataError(
-                f"Column {column!r} is {table[column].dtype}; features.known_at and "
-                "features.prediction_time compare times.",
-                fix="Parse it with a rule under sources.<name>.clean.timestamps.",
-            )
-    check_types(table)
-    check_label(table[label.column], label, where=f"Label {label.column!r}")
-    hidden = {label.column, *features.exclude, *features.known_after}
-    return check_features(table, [name for name in table.columns if name not in hidden])
+def _rolling_views(folder: Path) -> list[RollingView]:
+    module = project_code.load_module(folder, ROLLING_FILE)
+    views = getattr(module, "VIEWS", None)
+    if not isinstance(views, list) or not all(isinstance(view, RollingView) for view in views):
+        raise ProjectCodeError(
+            f"{ROLLING_FILE} has no list VIEWS of RollingView.",
+            fix="Define it, or give the file another name.",
+        )
+    return views
 
 
-def _shapes(sources: dict[str, pl.DataFrame]) -> str:
+def _computed(views: list[RollingView], frames: Frames, folder: Path) -> Frames:
+    if not views:
+        return {}
+    events = frames.get(EVENTS)
+    if events is None:
+        raise ProjectCodeError(
+            f"{ROLLING_FILE} defines rolling views, and build_features returned no {EVENTS!r}.",
+            fix=f"Return a table {EVENTS!r} with {EVENT_ID}, {KIND} and {KNOWN_AT} from {FILE}.",
+        )
+    columns = {EVENT_ID, KIND, KNOWN_AT}
+    columns |= {key for view in views for key in view.keys}
+    columns |= {s.column for view in views for s in view.statistics if s.column}
+    lost = sorted(columns - set(events.columns))
+    if lost:
+        raise DataError(
+            f"The table {EVENTS!r} lacks {', '.join(lost)}, which {ROLLING_FILE} names.",
+            fix=f"Add them in {FILE}, or correct {ROLLING_FILE}.",
+        )
+    events = engine.in_order(events)
+    with project_code.blamed_on(folder, ROLLING_FILE):
+        rows = {view.name: engine.compute(view, events) for view in views}
+    return {
+        # A row computed in bulk is as good as one computed when its event came.
+        name: frame.with_columns(pl.col(EVENT_TIMESTAMP).alias(CREATED))
+        for name, frame in rows.items()
+    }
+
+
+def _described(result: object) -> str:
+    if isinstance(result, dict):
+        return f"a dictionary of {', '.join(map(repr, result)) or 'nothing'}"
+    return type(result).__name__
+
+
+def _shapes(sources: Frames) -> str:
     return ", ".join(f"{name} {table.shape}" for name, table in sources.items())

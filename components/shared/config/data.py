@@ -94,6 +94,19 @@ class Source(Section):
         return self
 
 
+class FeatureStore(Section):
+    """Where features come from, when a Feast repository defines them."""
+
+    repo: str | None = Field(None, description="folder of the Feast repository, relative")
+    service: str | None = Field(None, description="feature service that the model is trained on")
+
+    @model_validator(mode="after")
+    def _both(self) -> FeatureStore:
+        if self.service and not self.repo:
+            raise ValueError("service needs repo, the Feast repository that defines it")
+        return self
+
+
 class Features(Section):
     """What the model may see, and when it is known."""
 

@@ -9,7 +9,14 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, model_validator
 
-from headrace.components.shared.config.data import Features, Leakage, Source, Split, Validation
+from headrace.components.shared.config.data import (
+    Features,
+    FeatureStore,
+    Leakage,
+    Source,
+    Split,
+    Validation,
+)
 from headrace.components.shared.config.model import (
     METRICS,
     Evaluation,
@@ -45,6 +52,7 @@ class Project(Section):
     sources: dict[str, Source] = Field(
         min_length=1, description="tables to ingest, by the names that features.py uses"
     )
+    feature_store: FeatureStore = FeatureStore()
     features: Features = Features()
     split: Split = Split()
     curated_schema: str | None = Field(

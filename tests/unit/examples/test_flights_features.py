@@ -1,6 +1,7 @@
 """The flights example's features use nothing that was not known at the prediction time.
 
-Each kind of feature is recomputed the slow way, straight from the raw tables with an explicit
+The features come from the feature store, as the pipeline gets them. Each kind of feature is
+recomputed the slow way, straight from the raw tables with an explicit
 ``known <= prediction_time``; and outcomes after a moment are overwritten to show that features of
 earlier predictions do not move.
 """
@@ -11,6 +12,7 @@ import datetime as dt
 import importlib.util
 import random
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,17 +22,30 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from headrace.components.features.feature_builder import builder
+from headrace.components.features.historical_features import history
+from headrace.feature_store.repo import read_repo
+
 ROOT = Path(__file__).parents[3]
 NEW_YORK = ZoneInfo("America/New_York")
 HOUR = dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)
 KEYS = {
-    "nyc": (),
     "origin": ("origin",),
     "origin_carrier": ("origin", "carrier"),
     "dest": ("dest",),
     "line": ("carrier", "flight", "origin", "dest"),
 }
+#: Hours that a view answers after the entity's last event.
+TTL = {"origin": 12, "origin_carrier": 24, "dest": 48, "line": 28 * 24}
+#: Kinds of events that give the view a new row.
+TRIGGERS = {
+    "origin": {"overdue", "departed", "arrived"},
+    "origin_carrier": {"overdue", "departed"},
+    "dest": {"overdue", "arrived"},
+    "line": {"arrived"},
+}
+Tables = dict[str, pl.DataFrame]
 OUTCOMES = ["dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"]
 
 
@@ -66,8 +81,30 @@ def tables() -> dict[str, pl.DataFrame]:
 
 
 @pytest.fixture(scope="module")
-def features(module: ModuleType, tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    return module.build_features(tables)
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Tables], pl.DataFrame]:
+    def run(tables: Tables) -> pl.DataFrame:
+        folder = tmp_path_factory.mktemp("flights")
+        for name, table in tables.items():
+            table.write_parquet(folder / f"{name}.parquet")
+        code = {"features.py": (ROOT / "examples/flights/features.py").read_text()}
+        repo = read_repo(ROOT / "feature_repo")
+        builder.run(tables=folder, code=code, repo_code=repo, built=folder / "built")
+        rows, _ = history.run(
+            built=folder / "built",
+            repo_code=repo,
+            feature_store={"repo": "feature_repo", "service": "flight_delay_v1"},
+            label={"column": "late", "task": "binary_classification"},
+            features={},
+            table=folder / "table.parquet",
+        )
+        return rows
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def features(build: Callable[[Tables], pl.DataFrame], tables: Tables) -> pl.DataFrame:
+    return build(tables)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +135,8 @@ def sample(features: pl.DataFrame) -> pl.DataFrame:
     changes = features.filter(local.is_in(days))
     rows = [features[random.sample(range(len(features)), 7)]]
     rows.append(changes[random.sample(range(len(changes)), 5)])
+    # Most previous legs have arrived by then.
+    rows += [features.filter(pl.col("leg_stage") == stage).head(2) for stage in (1, 2)]
     return pl.concat(rows)
 
 
@@ -124,10 +163,8 @@ def test_outcomes_of_the_flight_itself_are_not_features(features: pl.DataFrame) 
     assert not set(features.columns) & set(OUTCOMES)
 
 
-def test_everything_was_known_at_the_prediction_time(features: pl.DataFrame) -> None:
-    assert (features["prediction_time"] == features["sched_dep"] - 2 * HOUR).all()
-    for column in ("weather_time", "events_time"):
-        assert (features[column] <= features["prediction_time"]).all()
+def test_the_prediction_is_made_two_hours_before_departure(features: pl.DataFrame) -> None:
+    assert (features["event_timestamp"] == features["sched_dep"] - 2 * HOUR).all()
 
 
 def test_the_clock_changes_do_not_shift_the_schedule(
@@ -146,7 +183,10 @@ def test_arrival_moments_agree_with_the_clock_at_the_destination(
 
 
 def test_features_before_a_moment_do_not_depend_on_outcomes_after_it(
-    module: ModuleType, tables: dict[str, pl.DataFrame], features: pl.DataFrame
+    module: ModuleType,
+    tables: Tables,
+    features: pl.DataFrame,
+    build: Callable[[Tables], pl.DataFrame],
 ) -> None:
     moment = dt.datetime(2013, 7, 10, 20, 17, tzinfo=dt.UTC)
     timeline = module.timeline(tables["flights"], tables["airports"])
@@ -176,18 +216,18 @@ def test_features_before_a_moment_do_not_depend_on_outcomes_after_it(
         pl.when(pl.col("time_hour") + HOUR > moment).then(99.0).otherwise(column).alias(column)
         for column in ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
     )
-    changed = module.build_features({**tables, "flights": flights, "weather": weather})
+    changed = build({**tables, "flights": flights, "weather": weather})
 
     # A cancelled flight that now flies adds rows; the rows of before are compared.
-    earlier = features.filter(pl.col("prediction_time") <= moment)
+    earlier = features.filter(pl.col("event_timestamp") <= moment)
     again = changed.join(earlier.select("flight_id"), on="flight_id", how="semi")
     outcome = ["late"]
     assert len(earlier) > 150_000
     assert_frame_equal(earlier.drop(outcome), again.drop(outcome), check_exact=True)
 
-    later = features.filter(pl.col("prediction_time") > moment + 6 * HOUR).head(500)
+    later = features.filter(pl.col("event_timestamp") > moment + 6 * HOUR).head(500)
     moved = changed.join(later.select("flight_id"), on="flight_id", how="semi")
-    assert not later["nyc_stuck_6h"].equals(moved["nyc_stuck_6h"])
+    assert not later["origin_stuck_6h"].equals(moved["origin_stuck_6h"])
 
 
 def _between(moment: dt.datetime | None, now: dt.datetime, hours: int) -> bool:
@@ -198,50 +238,76 @@ def _mean(values: list[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _history(
-    row: dict[str, Any], index: dict[tuple[Any, ...], list[dict[str, Any]]], now: dt.datetime
-) -> dict[str, float | None]:
+def _events(flight: dict[str, Any]) -> Iterator[tuple[dt.datetime, str]]:
+    """When something became known of a flight, and its kind."""
+    yield flight["due"] + 15 * MINUTE, "overdue"
+    if flight["left"]:
+        yield flight["left"], "departed"
+    if flight["arrived"]:
+        yield flight["arrived"], "arrived"
+
+
+class _History:
+    """The events of one flight's entities that were known at its prediction time."""
+
+    def __init__(
+        self,
+        row: dict[str, Any],
+        index: dict[tuple[Any, ...], list[dict[str, Any]]],
+        now: dt.datetime,
+    ) -> None:
+        self._mates = {
+            entity: index[entity, *(row[key] for key in columns)]
+            for entity, columns in KEYS.items()
+        }
+        self._now = now
+        self._last = {
+            entity: max((at for mate in mates for at in self._known(mate, entity)), default=None)
+            for entity, mates in self._mates.items()
+        }
+
+    def _known(self, mate: dict[str, Any], entity: str) -> Iterator[dt.datetime]:
+        for at, kind in _events(mate):
+            if at <= self._now and kind in TRIGGERS[entity]:
+                yield at
+
+    def mean(
+        self, entity: str, hours: int, moment: Callable[..., Any], value: Callable[..., float]
+    ) -> float | None:
+        """The mean over the window that ends at the entity's last event."""
+        mates = self._mates[entity]
+        last = self._last[entity]
+        if last is None or self._now - last > TTL[entity] * HOUR:
+            return None
+        return _mean([value(f) for f in mates if _between(moment(f), last, hours)])
+
+
+def _expected(history: _History) -> dict[str, float | None]:
     """A cross-section of the rolling features of one flight, the slow way."""
-    mates = {
-        entity: index[entity, *(row[key] for key in columns)] for entity, columns in KEYS.items()
-    }
 
-    def waits(other: dict[str, Any]) -> bool:
+    def stuck(flight: dict[str, Any]) -> float:
         """Late by a quarter of an hour: what anybody at the gate sees, or sees no aircraft."""
-        return other["left"] is None or other["left"] > other["due"] + 15 * MINUTE
+        return float(flight["left"] is None or flight["left"] > flight["due"] + 15 * MINUTE)
 
-    stuck = {
-        (entity, hours): _mean(
-            [waits(f) for f in mates[entity] if _between(f["due"] + 15 * MINUTE, now, hours)]
-        )
-        for entity, hours in (("nyc", 1), ("origin", 3), ("origin_carrier", 6))
-    }
-    delay = [
-        min(max(f["dep_delay"], -15), 240)
-        for f in mates["origin_carrier"]
-        if _between(f["left"], now, 12)
-    ]
-    gains = [
-        min(max(f["arr_delay"] - f["dep_delay"], -60), 120)
-        for f in mates["dest"]
-        if _between(f["arrived"], now, 24)
-    ]
-    late = [f["arr_delay"] > 15 for f in mates["line"] if _between(f["arrived"], now, 28 * 24)]
-    waiting = [
-        f
-        for f in mates["origin"]
-        if now - 4 * HOUR < f["due"] <= now and (f["left"] is None or f["left"] > now)
-    ]
-    # A flight that left before its scheduled time is no longer waiting when that comes.
-    early = [f for f in mates["origin"] if f["left"] and f["left"] <= now < f["due"]]
+    def seen(flight: dict[str, Any]) -> dt.datetime:
+        return flight["due"] + 15 * MINUTE  # type: ignore[no-any-return]
+
+    def left(flight: dict[str, Any]) -> Any:
+        return flight["left"]
+
+    def arrived(flight: dict[str, Any]) -> Any:
+        return flight["arrived"]
+
     return {
-        "nyc_stuck_1h": stuck["nyc", 1],
-        "origin_stuck_3h": stuck["origin", 3],
-        "origin_carrier_stuck_6h": stuck["origin_carrier", 6],
-        "origin_carrier_delay_12h": _mean(delay),
-        "dest_gain_24h": _mean(gains),
-        "line_late_28d": _mean(late),
-        "origin_backlog": float(len(waiting) - len(early)),
+        "origin_stuck_3h": history.mean("origin", 3, seen, stuck),
+        "origin_carrier_stuck_6h": history.mean("origin_carrier", 6, seen, stuck),
+        "origin_carrier_delay_12h": history.mean(
+            "origin_carrier", 12, left, lambda f: min(max(f["dep_delay"], -15), 240)
+        ),
+        "dest_gain_24h": history.mean(
+            "dest", 24, arrived, lambda f: min(max(f["arr_delay"] - f["dep_delay"], -60), 120)
+        ),
+        "line_late_28d": history.mean("line", 28 * 24, arrived, lambda f: f["arr_delay"] > 15),
     }
 
 
@@ -254,7 +320,8 @@ def test_rolling_features_equal_the_slow_way(
         for entity, columns in KEYS.items():
             index.setdefault((entity, *(row[key] for key in columns)), []).append(row)
     for got in sample.iter_rows(named=True):
-        expected = _history(by_id[got["flight_id"]], index, got["prediction_time"])
+        history = _History(by_id[got["flight_id"]], index, got["event_timestamp"])
+        expected = _expected(history)
         assert {name: got[name] for name in expected} == pytest.approx(expected, abs=1e-9)
 
 
@@ -262,26 +329,32 @@ def test_the_previous_leg_is_described_as_far_as_it_was_known(
     sample: pl.DataFrame, flights: list[dict[str, Any]]
 ) -> None:
     by_tail: dict[str, list[dict[str, Any]]] = {}
-    for row in sorted(flights, key=lambda row: (row["due"], _flight_id(row))):
+    for row in flights:
         by_tail.setdefault(row["tailnum"], []).append(row)
     by_id = {_flight_id(row): row for row in flights}
+    stages = set()
     for got in sample.iter_rows(named=True):
-        row, now = by_id[got["flight_id"]], got["prediction_time"]
-        fleet = by_tail[row["tailnum"]]
-        before = fleet[fleet.index(row) - 1] if fleet.index(row) and row["tailnum"] else None
-        if before is None or row["due"] - before["due"] > 24 * HOUR:
+        row, now = by_id[got["flight_id"]], got["event_timestamp"]
+        known = [
+            (at, f"{_flight_id(leg)}:{kind}", leg)
+            for leg in by_tail[row["tailnum"]]
+            for at, kind in _events(leg)
+            if at <= now
+        ]
+        leg = max(known, key=lambda event: event[:2])[2] if known and row["tailnum"] else None
+        if leg is None or row["due"] - leg["due"] > 24 * HOUR:
             assert got["leg_stage"] is None
             continue
-        if before["arrived"] and before["arrived"] <= now:
-            stage, late = 3, before["arr_delay"]
-        elif before["left"] and before["left"] <= now:
-            stage, late = 2, before["dep_delay"]
-        elif before["due"] <= now:
-            stage, late = 1, (now - before["due"]) / MINUTE
+        if leg["arrived"] and leg["arrived"] <= now:
+            stage, late = 3, leg["arr_delay"]
+        elif leg["left"] and leg["left"] <= now:
+            stage, late = 2, leg["dep_delay"]
         else:
-            stage, late = 0, None
+            stage, late = 1, (now - leg["due"]) / MINUTE
+        stages.add(stage)
         assert got["leg_stage"] == stage
-        assert got["leg_late"] == (None if late is None else min(max(late, -40), 300))
+        assert got["leg_late"] == min(max(late, -40), 300)
+    assert stages == {1, 2, 3}
 
 
 def test_weather_is_the_last_hour_that_was_over(
@@ -291,8 +364,7 @@ def test_weather_is_the_last_hour_that_was_over(
     for origin, moment, temp in tables["weather"].select("origin", "time_hour", "temp").iter_rows():
         hours.setdefault(origin, {})[moment] = temp
     for got in sample.iter_rows(named=True):
-        over = [m for m in hours[got["origin"]] if m + HOUR <= got["prediction_time"]]
-        assert got["weather_time"] == max(over) + HOUR
+        over = [m for m in hours[got["origin"]] if m + HOUR <= got["event_timestamp"]]
         assert got["temp"] == hours[got["origin"]][max(over)]
 
 

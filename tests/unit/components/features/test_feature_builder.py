@@ -1,7 +1,6 @@
-"""The labelled table: the project's own code, and what is refused before anything is learnt."""
+"""The project's own code: from sources to labels and to the tables behind the features."""
 
 import datetime as dt
-import math
 
 import polars as pl
 import pytest
@@ -10,31 +9,31 @@ from headrace.components.features.feature_builder import builder
 from headrace.components.shared.errors import ConfigError, DataError, ProjectCodeError
 
 GOOD = {"y": [0, 1, 0, 1], "a": [1.0, 2.0, 3.0, 4.0]}
-TIMES = [dt.datetime(2020, 1, day, tzinfo=dt.UTC) for day in (1, 2, 3, 4)]
 
 
 @pytest.fixture
 def build(tmp_path):
-    def run(columns=None, code=None, task="binary_classification", sources=None, **features):
+    def run(sources=None, code=None, rolling=None):
         folder = tmp_path / "tables"
         folder.mkdir(exist_ok=True)
-        for name, values in (sources or {"rows": columns or GOOD}).items():
-            pl.DataFrame(values, strict=False).write_parquet(folder / f"{name}.parquet")
-        result = builder.run(
+        for name, values in (sources or {"rows": GOOD}).items():
+            pl.DataFrame(values).write_parquet(folder / f"{name}.parquet")
+        rows = builder.run(
             tables=folder,
             code={"features.py": code} if code else {},
-            label={"column": "y", "task": task},
-            features=features,
-            table=tmp_path / "out" / "table.parquet",
+            repo_code={"rolling.py": rolling, "views.py": "raise ValueError"} if rolling else {},
+            built=tmp_path / "built",
         )
-        assert pl.read_parquet(tmp_path / "out" / "table.parquet").equals(result)
-        return result
+        frames = {"labels": pl.read_parquet(tmp_path / "built" / "labels.parquet")}
+        frames |= {n: pl.read_parquet(tmp_path / "built" / n) for n in rows if n != "labels"}
+        assert rows == {name: frame.height for name, frame in frames.items()}
+        return frames
 
     return run
 
 
 def test_a_single_source_passes_through_without_code(build):
-    assert build().to_dict(as_series=False) == GOOD
+    assert build()["labels"].to_dict(as_series=False) == GOOD
 
 
 def test_several_sources_need_code_that_joins_them(build):
@@ -45,7 +44,7 @@ def test_several_sources_need_code_that_joins_them(build):
 def test_build_features_gets_every_source_by_name(build):
     code = "def build_features(tables):\n    return tables['a'].join(tables['b'], on='k')\n"
     sources = {"a": {"k": [1, 2], "y": [0, 1]}, "b": {"k": [1, 2], "a": [5.0, 6.0]}}
-    assert build(sources=sources, code=code)["a"].to_list() == [5.0, 6.0]
+    assert build(sources=sources, code=code)["labels"]["a"].to_list() == [5.0, 6.0]
 
 
 def test_code_that_raises_is_blamed_with_its_line_and_the_tables(build):
@@ -57,9 +56,19 @@ def test_code_that_raises_is_blamed_with_its_line_and_the_tables(build):
     assert "Tables: rows (4, 2)." in caught.value.fix
 
 
-def test_code_that_returns_something_else_is_refused(build):
-    with pytest.raises(ProjectCodeError, match="returned dict; a polars DataFrame was expected"):
-        build(code="def build_features(tables):\n    return {}\n")
+@pytest.mark.parametrize(
+    ("result", "shown"),
+    [
+        ("None", "returned NoneType"),
+        ("{}", "a dictionary of nothing"),
+        ("{'rows': tables['rows']}", "a dictionary of 'rows'"),
+    ],
+)
+def test_code_that_returns_something_else_is_refused(build, result, shown):
+    with pytest.raises(ProjectCodeError) as caught:
+        build(code=f"def build_features(tables):\n    return {result}\n")
+    assert shown in caught.value.message
+    assert "with 'labels'" in caught.value.message
 
 
 def test_a_missing_function_names_the_nearest_one(build):
@@ -74,77 +83,48 @@ def test_code_that_drops_every_row_is_refused(build):
         build(code="def build_features(tables):\n    return tables['rows'].head(0)\n")
 
 
-@pytest.mark.parametrize(
-    ("features", "key"),
-    [
-        ({"exclude": ["aa"]}, "features.exclude"),
-        ({"prediction_time": "aa"}, "features.prediction_time"),
-        ({"prediction_time": "t", "known_at": {"a": "aa"}}, "features.known_at"),
-        ({"prediction_time": "t", "known_at": {"aa": "t"}}, "features.known_at"),
-    ],
-)
-def test_a_column_that_the_project_names_must_be_there(build, features, key):
-    with pytest.raises(DataError) as caught:
-        build({**GOOD, "t": TIMES}, **features)
-    assert f"no column 'aa', which {key} names" in caught.value.message
-    assert "Did you mean 'a'?" in caught.value.fix
+EVENTS_CODE = """
+import polars as pl
+
+def build_features(tables):
+    at = pl.datetime(2020, 1, 1, time_zone="UTC")
+    events = tables["events"].with_columns(known_at=at + pl.duration(minutes="minute"))
+    return {"labels": tables["rows"], "events": events}
+"""
+ROLLING = """
+from headrace.feature_store.rolling.definition import RollingView, windows
+
+VIEWS = [RollingView("shop", ("shop",), tuple(windows("shop", "sale", ["price"], [1])))]
+"""
+EVENTS = {
+    "event_id": ["a", "b", "c"],
+    "kind": ["sale"] * 3,
+    "shop": ["x"] * 3,
+    "minute": [0, 30, 75],
+    "price": [10, 20, 60],
+}
 
 
-def test_a_lost_label_column_is_named(build):
-    with pytest.raises(DataError, match=r"no column 'y', which label\.column names"):
-        build({"z": [0, 1], "a": [1, 2]})
+def test_rolling_views_are_computed_from_the_events(build):
+    frames = build({"rows": GOOD, "events": EVENTS}, EVENTS_CODE, ROLLING)
+    rows = frames["shop"]
+    # At 75 minutes the first sale is more than an hour ago.
+    assert rows["shop_price_1h"].to_list() == [10.0, 15.0, 40.0]
+    assert rows["event_timestamp"].to_list() == rows["created"].to_list()
+    assert rows["event_timestamp"][2] == dt.datetime(2020, 1, 1, 1, 15, tzinfo=dt.UTC)
 
 
-def test_times_to_compare_must_be_times(build):
-    with pytest.raises(DataError, match="Column 't' is String"):
-        build({**GOOD, "t": ["x"] * 4}, prediction_time="t", known_at={"a": "t"})
+def test_rolling_views_without_events_are_refused(build):
+    with pytest.raises(ProjectCodeError, match=r"rolling\.py defines rolling views, and build_fea"):
+        build(code="def build_features(tables):\n    return tables['rows']\n", rolling=ROLLING)
 
 
-@pytest.mark.parametrize(
-    ("label", "task", "expected"),
-    [
-        ([1, 1, 1, 1], "binary_classification", "only the value 1 occurs"),
-        ([3.0] * 4, "regression", "only the value 3 occurs"),
-        ([0, 1, 2, 0], "binary_classification", "values 0, 1, 2; a binary label is 0 or 1"),
-        ([0, 1, None, 0], "binary_classification", "1 of 4 values are missing"),
-        ([None] * 4, "binary_classification", "all 4 values are missing"),
-        (["no", "yes"] * 2, "binary_classification", "String is not a number"),
-        ([1.0, math.nan, 2.0, 3.0], "regression", "NaN or infinite"),
-        ([1.0, math.inf, 2.0, 3.0], "regression", "NaN or infinite"),
-    ],
-)
-def test_a_label_that_cannot_be_learnt_is_refused(build, label, task, expected):
-    with pytest.raises(DataError) as caught:
-        build({**GOOD, "y": label}, task=task)
-    assert f"Label 'y': {expected}" in caught.value.message
-    assert caught.value.fix
+def test_events_without_a_column_that_a_view_counts_are_refused(build):
+    lacking = {name: values for name, values in EVENTS.items() if name != "price"}
+    with pytest.raises(DataError, match=r"'events' lacks price, which rolling\.py names"):
+        build({"rows": GOOD, "events": lacking}, EVENTS_CODE, ROLLING)
 
 
-@pytest.mark.parametrize(("value", "shown"), [(math.inf, "inf"), (-math.inf, "-inf"), (1e39, "1e")])
-def test_an_infinite_feature_is_refused_with_its_row(build, value, shown):
-    with pytest.raises(DataError) as caught:
-        build({**GOOD, "a": [1.0, None, value, 2.0]})
-    assert f"Feature 'a', row 3: {shown}" in caught.value.message
-
-
-def test_nan_becomes_missing(build):
-    assert build({**GOOD, "a": [1.0, math.nan, 0.0, None]})["a"].to_list() == [1.0, None, 0.0, None]
-
-
-@pytest.mark.parametrize(
-    "values", [[None] * 4, [math.nan] * 4, pl.Series([None] * 4, dtype=pl.String)]
-)
-def test_a_feature_without_any_value_is_refused(build, values):
-    with pytest.raises(DataError, match="Feature 'a' has no value in any of 4 rows"):
-        build({**GOOD, "a": values})
-
-
-def test_a_hidden_column_may_be_empty_or_infinite(build):
-    columns = {**GOOD, "b": [None] * 4, "c": [math.inf] * 4}
-    assert build(columns, exclude=["b"], known_after=["c"]).width == 4
-
-
-@pytest.mark.parametrize("values", [[[1], [2], [3], [4]], [{"x": 1}] * 4, [b"x"] * 4])
-def test_a_column_of_lists_structs_or_bytes_is_refused(build, values):
-    with pytest.raises(DataError, match=r"Column 'b' is .*numbers, texts, booleans or times"):
-        build({**GOOD, "b": values})
+def test_a_rolling_file_without_views_is_refused(build):
+    with pytest.raises(ProjectCodeError, match="no list VIEWS of RollingView"):
+        build({"rows": GOOD, "events": EVENTS}, EVENTS_CODE, "VIEWS = [1]")

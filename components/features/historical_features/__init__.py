@@ -1,0 +1,1 @@
+"""Joins the labels with the features known at their time."""
