@@ -44,8 +44,11 @@ def matched(view: View, labels: dict[str, pl.DataType]) -> tuple[list[pl.Expr], 
 
 def _common(label: pl.DataType, source: pl.DataType) -> pl.DataType | None:
     """The type to compare two columns in, if any value of one can equal one of the other."""
-    if label == pl.Null:
-        return source
+    # A column of nothing but nulls has no type of its own.
+    if label == pl.Null and source != pl.Null:
+        return _common(source, source)
+    if source == pl.Null and label != pl.Null:
+        return _common(label, label)
     if label.is_integer() and source.is_integer():
         return label if label == source else pl.Int64()
     if label.is_float() and source.is_float():
@@ -66,9 +69,9 @@ def _is_text(kind: pl.DataType) -> bool:
 
 def _as(name: str, kind: pl.DataType, common: pl.DataType) -> pl.Expr:
     """A column in the common type; what does not fit is null, and joins to nothing."""
-    if common == MOMENT:
+    if is_time(kind):
         return in_utc(name, kind)
-    if common.is_integer() and not kind.is_integer():
+    if common.is_integer() and kind.is_numeric() and not kind.is_integer():
         whole = pl.col(name) == pl.col(name).floor()
         return pl.when(whole).then(pl.col(name)).cast(common, strict=False)
     return pl.col(name).cast(common, strict=False)

@@ -35,7 +35,7 @@ from headrace.feature_store.offline.retrieval import (
 from headrace.feature_store.offline.sources import Place, locate
 from headrace.feature_store.offline.times import tidy
 from headrace.feature_store.offline.views import open_view, schema_of
-from headrace.feature_store.offline.writes import add_part, append
+from headrace.feature_store.offline.writes import add_rows, append
 
 
 class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):
@@ -192,7 +192,7 @@ class AsofOfflineStore(DuckDBOfflineStore):
             )
         table = pyarrow.dataset.dataset(data).to_table() if isinstance(data, Path) else data
         folder = locate(destination.to_data_source(), config.repo_path, "The log of features")
-        add_part(Path(folder.path), table, destination.partition_by or ())
+        add_rows(folder, table, destination.partition_by or ())
 
     def get_table_column_names_and_types_from_data_source(
         self, config: RepoConfig, data_source: DataSource

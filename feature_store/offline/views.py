@@ -69,10 +69,8 @@ def open_view(
     columns = _Columns(place, schema_of(scan, place), dict(source.field_mapping or {}))
     prefix = f"{view.projection.name_alias or view.name}__" if full_names else ""
     renamed = view.projection.join_key_map
-    names = [
-        name
-        for name in (r.partition(f"{used}:")[2] for r in references if r.startswith(f"{used}:"))
-    ]
+    prefix_used = f"{used}:"
+    names = [item.removeprefix(prefix_used) for item in references if item.startswith(prefix_used)]
     return View(
         place=place,
         scan=scan,

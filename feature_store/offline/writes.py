@@ -53,30 +53,53 @@ def append(place: Place, table: pa.Table, mapping: dict[str, str]) -> None:
                 storage_options=place.options,
             )
     elif place.remote:
-        _add_object(place, table)
+        add_rows(place, table)
     elif Path(place.path).is_file():
         _append_to_file(Path(place.path), _cast(place, table, pq.read_schema(place.path)))
     else:
         table = _cast(place, table, pq.read_schema(place.files()[0]))
-        add_part(_folder(place), table, place.partitions)
+        _add_part(_folder(place), table, place.partitions)
 
 
-def add_part(folder: Path, table: pa.Table, partitions: Sequence[str] = ()) -> None:
+def add_rows(place: Place, table: pa.Table, partitions: Sequence[str] = ()) -> None:
     """Adds rows to a folder as one file more (one for each partition).
 
     Args:
-        folder: Made if it is missing.
+        place: The folder, made if it is missing.
         table: The rows.
         partitions: Columns to make folders of, as in ``day=2013-01-01``.
+
+    Raises:
+        ConfigError: an object store's place cannot be added to.
     """
-    # Files are read in the order of their names: the latest wins a tie, so it comes last.
-    name = f"pushed-{time.time_ns()}-{uuid.uuid4().hex[:8]}-{{i}}.parquet"
+    if not place.remote:
+        _add_part(Path(place.path), table, partitions)
+        return
+    if partitions or place.path.endswith(".parquet"):
+        raise ConfigError(
+            f"{place.owner}: no rows can be added to {place.path}: in an object store that takes a "
+            "folder without partitions.",
+            fix="Give a folder of objects as the path, without `partition_by`, or use Delta.",
+        )
+    frame = pl.DataFrame(pl.from_arrow(table))
+    with writing(place.path):
+        frame.write_parquet(
+            f"{place.path}/{_part_name()}.parquet", storage_options=place.options or None
+        )
+
+
+def _part_name() -> str:
+    """A new name; files are read in the order of names, so that the latest wins a tie."""
+    return f"pushed-{time.time_ns()}-{uuid.uuid4().hex[:8]}"
+
+
+def _add_part(folder: Path, table: pa.Table, partitions: Sequence[str] = ()) -> None:
     with writing(folder), _staging(folder) as staging:
         pyarrow.dataset.write_dataset(
             table,
             staging,
             format="parquet",
-            basename_template=name,
+            basename_template=f"{_part_name()}-{{i}}.parquet",
             partitioning=list(partitions) or None,
             partitioning_flavor="hive" if partitions else None,
         )
@@ -126,7 +149,7 @@ def save(place: Place, table: pa.Table, *, overwrite: bool) -> None:
         if path.suffix == ".parquet":
             pq.write_table(table, new)
         else:
-            add_part(new, table)
+            _add_part(new, table)
         if path.is_dir():
             path.rename(staging / "old")
         new.replace(path)
@@ -183,18 +206,6 @@ def _folder(place: Place) -> Path:
             fix="Give the source the folder as its path, or a pattern such as folder/*.parquet.",
         )
     return place.root
-
-
-def _add_object(place: Place, table: pa.Table) -> None:
-    if place.path.endswith(".parquet"):
-        raise ConfigError(
-            f"{place.owner} reads the single object {place.path}, which cannot be added to.",
-            fix="Give the source a folder of objects as its path, or make it a Delta table.",
-        )
-    name = f"pushed-{time.time_ns()}-{uuid.uuid4().hex[:8]}.parquet"
-    frame = pl.DataFrame(pl.from_arrow(table))
-    with writing(place.path):
-        frame.write_parquet(f"{place.path}/{name}", storage_options=place.options or None)
 
 
 @contextlib.contextmanager

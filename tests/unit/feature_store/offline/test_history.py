@@ -92,8 +92,9 @@ def test_a_missing_join_key_joins_to_nothing_on_either_side(project):
         ([1.0, 2.5], {"k": pl.UInt8}),
         (pd.Categorical(["1", "2"]), {"k": pl.String}),
         (["1", "2"], {"k": pl.Categorical}),
+        ([None, None], {"k": pl.Int64}),
     ],
-    ids=["widths", "floats for integers", "category for text", "text for category"],
+    ids=["widths", "floats for integers", "category for text", "text for category", "nothing"],
 )
 def test_join_keys_of_related_types_are_compared_by_value(project, keys, schema):
     is_text = schema["k"] in (pl.String, pl.Categorical)
@@ -101,7 +102,22 @@ def test_join_keys_of_related_types_are_compared_by_value(project, keys, schema)
     project.write("v.parquet", {"k": source, "ts": [0, 0], "x": [1, 9]}, schema)
     store = project.store(project.view("v", kinds={"k": pl.String if is_text else pl.Int64}))
     table = project.ask(store, ["v:x"], {"k": keys, "event_timestamp": [1, 1]})
-    assert table["x"].to_pylist() == [1, None]
+    assert table["x"].to_pylist() == [None if keys[0] is None else 1, None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        *((kind, None) for kind in (pl.Null, pl.Int64, pl.String, pl.Categorical, pl.Date)),
+        (pl.Null, "a"),
+        (pl.Null, 1.5),
+    ],
+)
+def test_keys_that_are_all_missing_join_to_nothing(project, kind, label):
+    project.write("v.parquet", {"k": [None], "ts": [0], "x": [1]}, {"k": kind})
+    store = project.store(project.view("v"))
+    columns = {"k": [label], "event_timestamp": [1]}
+    assert project.ask(store, ["v:x"], columns)["x"].to_pylist() == [None]
 
 
 def test_a_view_without_join_keys_is_the_same_for_all_rows(project):

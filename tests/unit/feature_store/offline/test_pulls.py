@@ -24,7 +24,6 @@ def pull(project, at):
         path="v.parquet",
         **options,
     ):
-
         config = project.store(**options).config
         start, end = (None if hour is None else at(hour) for hour in hours)
         function = getattr(AsofOfflineStore, f"pull_{kind}_from_table_or_query")

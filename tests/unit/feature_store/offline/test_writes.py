@@ -20,7 +20,7 @@ from feast.infra.offline_stores.file_source import (
 from headrace.components.shared.errors import ConfigError, DataError, StorageError
 from headrace.feature_store.offline.sources import locate
 from headrace.feature_store.offline.store import AsofOfflineStore
-from headrace.feature_store.offline.writes import append
+from headrace.feature_store.offline.writes import add_rows, append
 
 COLUMNS = {"k": [1], "ts": [0], "x": [1]}
 
@@ -65,9 +65,9 @@ def test_a_push_to_a_file_puts_rows_at_its_end_and_keeps_its_types(project, rows
     path = project.write("v.parquet", COLUMNS, {"k": pl.Int32})
     schema = pq.read_schema(path)
     store = project.store(project.view("v"))
-    store.write_to_offline_store("v", rows[rows["x"] > 0])
+    store.write_to_offline_store("v", rows.iloc[[1, 0]])
     assert asked(project, store) == [7, 8]
-    assert pl.read_parquet(path)["x"].to_list() == [1, 7, 8]
+    assert pl.read_parquet(path)["x"].to_list() == [1, 8, 7]
     assert pq.read_schema(path).equals(schema)
     assert [name for name in files(project.folder) if name.endswith((".tmp", ".parquet"))] == [
         "v.parquet"
@@ -125,6 +125,25 @@ def test_a_glob_that_a_new_file_may_not_match_is_refused(project, rows):
     store = project.store(project.view("v", path="v/a*.parquet"))
     with pytest.raises(ConfigError, match="to which no file can be added"):
         store.write_to_offline_store("v", rows)
+
+
+@pytest.mark.parametrize(("path", "partitions"), [("s3://b/v.parquet", ()), ("s3://b/v", ("k",))])
+def test_an_object_store_takes_whole_new_objects_only(project, rows, path, partitions):
+    place = locate(FileSource(path=path), project.folder, "The log")
+    with pytest.raises(ConfigError, match=f"The log: no rows can be added to {path}"):
+        add_rows(place, pa.Table.from_pandas(rows), partitions)
+
+
+def test_an_object_store_gets_one_more_object(project, rows, monkeypatch):
+    written = {}
+    monkeypatch.setattr(
+        pl.DataFrame, "write_parquet", lambda _, path, **kw: written.update({path: kw})
+    )
+    source = FileSource(path="s3://b/v", s3_endpoint_override="http://minio")
+    add_rows(locate(source, project.folder, "The log"), pa.Table.from_pandas(rows))
+    ((path, options),) = written.items()
+    assert path.startswith("s3://b/v/pushed-")
+    assert options == {"storage_options": {"AWS_ENDPOINT_URL": "http://minio"}}
 
 
 def test_a_place_that_cannot_be_written_is_told(project, rows, monkeypatch):
