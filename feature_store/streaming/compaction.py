@@ -60,7 +60,8 @@ def compact(folder: Path, *, many: int = 64, grace_seconds: float = 300.0) -> in
 def _remove_replaced(folder: Path, grace_seconds: float) -> set[str]:
     """Returns the names of files that others replace and that are still to be there."""
     kept: set[str] = set()
-    for path in folder.glob(_MERGED.format(time="*")):
+    # Oldest first: a merged file may itself be a source of a later one.
+    for path in sorted(folder.glob(_MERGED.format(time="*"))):
         metadata = pq.read_schema(path).metadata or {}
         sources = set(json.loads(metadata.get(_SOURCES, b"[]")))
         if time.time() - path.stat().st_mtime < grace_seconds:

@@ -51,6 +51,7 @@ class RollingState:
 
     Which events are late does not depend on how they were cut into batches: each is compared with
     the events before it. Wherever the same events arrive in the same order, the same are accepted.
+    (A repetition of an event that no window needs any more is late instead of a duplicate.)
 
     Attributes:
         views: What is computed.
