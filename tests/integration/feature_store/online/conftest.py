@@ -237,7 +237,7 @@ def fill(store):
 
 @pytest.fixture(scope="session")
 def redis_server():
-    with LocalRedis() as server:
+    with LocalRedis(options={"databases": "100"}) as server:
         yield server
 
 
@@ -249,7 +249,7 @@ def objects(tmp_path_factory):
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory, redis_server, objects):
     """Makes a store on an empty database of the server."""
-    databases = iter(range(1, 16))
+    databases = iter(range(1, 100))
 
     def make(**options):
         online = redis_config(redis_server, next(databases), **options)
