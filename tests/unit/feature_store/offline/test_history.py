@@ -1,12 +1,13 @@
 """Point-in-time joins through Feast: what is joined, to which rows, under which names."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from feast import FeatureService, Field
+from feast import FeatureService, Field, RequestSource
 from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Int64
 
@@ -274,6 +275,21 @@ def test_on_demand_features_come_without_the_inputs_nobody_asked_for(
     prefix = {"total": "added__", "x": "a__", "y": "a__"} if full else dict.fromkeys("xy", "")
     named = {prefix.get(name, "") + name: value for name, value in expected.items()}
     assert list(table.to_pylist()[0].items())[2:] == list(named.items())
+
+
+def test_an_on_demand_view_may_need_nothing_but_the_request(project):
+    request = RequestSource(name="r", schema=[Field(name="price", dtype=Int64)])
+
+    @on_demand_feature_view(
+        sources=[request], schema=[Field(name="net", dtype=Int64)], mode="python"
+    )
+    def taxed(given: dict[str, Any]) -> dict[str, Any]:
+        return {"net": [price - 1 for price in given["price"]]}
+
+    columns = {"price": [5, 7], "event_timestamp": [1, 1]}
+    table = project.ask(project.store(taxed), ["taxed:net"], columns)
+    assert table.column_names == ["price", "event_timestamp", "net"]
+    assert table["net"].to_pylist() == [4, 6]
 
 
 def test_without_an_entity_frame_there_is_a_row_for_each_key_and_time(project, at):
