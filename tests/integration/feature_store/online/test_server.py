@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from feast.infra.online_stores.remote import RemoteOnlineStoreConfig
 
-from headrace.feature_store.local_redis import LocalRedis, _free_port
+from headrace.feature_store.local_redis import LocalRedis, free_port
 from headrace.feature_store.online import materialize, write_features
 from headrace.feature_store.server.app import FeatureServer
 
@@ -52,7 +52,7 @@ class Running:
 
     def __init__(self, store, **options):
         app = FeatureServer(store, now=lambda: EPOCH, **options)
-        self.port = _free_port()
+        self.port = free_port()
         config = uvicorn.Config(app, port=self.port, log_level="warning", access_log=False)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -253,7 +253,7 @@ def test_answers_equal_those_of_feasts_server(tmp_path, stores):
         "entity_key_serialization_version: 3\noffline_store: {type: duckdb}\n"
         f'online_store: {{type: redis, connection_string: "{online}"}}\n'
     )
-    port = _free_port()
+    port = free_port()
     feast = Path(sys.executable).with_name("feast")
     command = [feast, "-c", tmp_path, "serve", "-p", str(port), "--no-access-log"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
