@@ -1,15 +1,20 @@
 """Computes rolling views from events. Bulk and stream use the same function, so they agree.
 
 A view has one row per entity and moment at which an event of it became known. The row's statistics
-cover the events of the window `(event_timestamp - window, event_timestamp]`. Totals are running
-sums of integers, so a window's sum is the exact difference of two of them, whatever its length and
-however the events were cut into batches.
+cover the events of the window `(event_timestamp - window, event_timestamp]`.
+
+Events are put in order of entity, then time. A window's events are then neighbours, between two
+places that binary search finds, and the window's sum is the difference of the running sums there:
+exact, because they are integers, whatever the window's length and however the events were cut into
+batches.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from headrace.feature_store.rolling.definition import (
@@ -21,7 +26,7 @@ from headrace.feature_store.rolling.definition import (
     Statistic,
 )
 
-_COUNT = "__count"
+_NUMBER = "__number"
 
 
 def compute(
@@ -41,16 +46,15 @@ def compute(
     """
     keys = list(view.keys)
     own = events.filter(pl.col(KIND).is_in(view.triggers)).drop_nulls(keys)
-    if moments is None:
-        moments = own
-    points = moments.select(*keys, KNOWN_AT).unique(maintain_order=True)
-    columns = dict.fromkeys(view.features, pl.Series([], dtype=pl.Null))
-    columns |= _last(view, own, points)
+    wanted = (own if moments is None else moments).select(*keys, KNOWN_AT)
+    entity, theirs = _numbered(own, wanted, keys)
+    points = _points(wanted, theirs)
+    columns = _last(view, own, entity, points)
     for kind in view.triggers:
-        columns |= _windows(view, kind, own, points)
-    return points.rename({KNOWN_AT: EVENT_TIMESTAMP}).with_columns(
-        column.alias(name) for name, column in columns.items()
-    )
+        columns |= _windows(view, kind, own, entity, points)
+    rows = points.rows.rename({KNOWN_AT: EVENT_TIMESTAMP})
+    ordered = pl.DataFrame([columns[name].alias(name) for name in view.features])
+    return rows.hstack(ordered[points.place])
 
 
 def touched(view: RollingView, events: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
@@ -87,64 +91,107 @@ def recent(events: pl.DataFrame, since: datetime) -> pl.DataFrame:
     return events.slice(start)
 
 
-def _as_of(
-    points: pl.DataFrame, running: pl.DataFrame, keys: list[str], lag: timedelta
-) -> pl.DataFrame:
-    moments = points.select(*keys, __at=pl.col(KNOWN_AT) - lag)
-    return moments.join_asof(
-        running, left_on="__at", right_on=KNOWN_AT, by=keys, check_sortedness=False
-    )
+class _Points(NamedTuple):
+    """Where rows are wanted.
+
+    Attributes:
+        rows: Keys and `known_at`, in the order of the result.
+        moment: Their moments, in microseconds.
+        order: Which row is the n-th in order of entity, then time.
+        entity: Numbers of the entities, in that order.
+        place: Where in that order each row is.
+    """
+
+    rows: pl.DataFrame
+    moment: Any
+    order: Any
+    entity: Any
+    place: Any
 
 
-def _last(view: RollingView, own: pl.DataFrame, points: pl.DataFrame) -> dict[str, pl.Series]:
+class _History:
+    """Events in order of entity, then time."""
+
+    def __init__(self, own: pl.DataFrame, entity: Any) -> None:
+        self.order = np.argsort(entity, kind="stable")
+        self._times = _microseconds(own)
+        # Entity and position in time as one number, to search for both at once.
+        self._base = own.height + 1
+        self._place = entity[self.order] * self._base + self.order
+
+    def until(self, points: _Points, lag: timedelta) -> Any:
+        """How many events are before each point: of the same entity only those up to `lag` ago."""
+        # Each search goes in the order of what it searches: neighbours are in the cache.
+        at = points.moment - lag // timedelta(microseconds=1)
+        position = np.searchsorted(self._times, at, side="right")[points.order]
+        return np.searchsorted(self._place, points.entity * self._base + position)
+
+    def running(self, column: pl.Series) -> Any:
+        """Sums of the first 0, 1, 2 … events' values."""
+        values = column.cast(pl.Int64).fill_null(0).to_numpy()[self.order]
+        return np.concatenate([[0], np.cumsum(values)])
+
+
+def _numbered(own: pl.DataFrame, wanted: pl.DataFrame, keys: list[str]) -> tuple[Any, Any]:
+    """Numbers the entities; the same keys have the same number in both tables."""
+    both = pl.concat([own.select(keys), wanted.select(keys)]).with_row_index(_NUMBER)
+    number = both.select(pl.col(_NUMBER).cast(pl.Int64).first().over(keys)).to_series().to_numpy()
+    return number[: own.height], number[own.height :]
+
+
+def _microseconds(events: pl.DataFrame) -> Any:
+    return events[KNOWN_AT].dt.epoch("us").to_numpy()
+
+
+def _points(wanted: pl.DataFrame, entity: Any) -> _Points:
+    moment = _microseconds(wanted)
+    by_entity = np.argsort(entity, kind="stable")
+    same = (np.diff(entity[by_entity]) == 0) & (np.diff(moment[by_entity]) == 0)
+    first = np.ones(len(entity), dtype=bool)
+    first[by_entity[1:]] = ~same
+    entity = entity[first]
+    order = np.argsort(entity, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return _Points(wanted.filter(first), moment[first], order, entity[order], place)
+
+
+def _last(
+    view: RollingView, own: pl.DataFrame, entity: Any, points: _Points
+) -> dict[str, pl.Series]:
     wanted = {s.name: s.column for s in view.statistics if s.function == "last" and s.column}
     if not wanted:
         return {}
-    keys = list(view.keys)
-    held = own.select(*keys, KNOWN_AT, *(pl.col(c).alias(name) for name, c in wanted.items()))
-    newest = _as_of(points, held, keys, timedelta(0))
-    return {name: newest[name] for name in wanted}
+    history = _History(own, entity)
+    before = np.concatenate([[-1], history.order])[history.until(points, timedelta(0))]
+    # Before an entity's first event comes the last one of another.
+    theirs = np.concatenate([entity, [-1]])[before] == points.entity
+    newest = pl.Series(before).set(~pl.Series(theirs), None)
+    return {name: own[column].gather(newest) for name, column in wanted.items()}
 
 
 def _windows(
-    view: RollingView, kind: str, own: pl.DataFrame, points: pl.DataFrame
+    view: RollingView, kind: str, own: pl.DataFrame, entity: Any, points: _Points
 ) -> dict[str, pl.Series]:
     statistics = [s for s in view.statistics if s.kind == kind]
-    keys = list(view.keys)
-    values = sorted({s.column for s in statistics if s.column})
-    running = (
-        own.filter(pl.col(KIND) == kind)
-        .with_columns(pl.lit(1).alias(_COUNT))
-        .select(
-            KNOWN_AT,
-            *keys,
-            *(
-                pl.col(column).cast(pl.Int64).fill_null(0).cum_sum().over(keys)
-                for column in [*values, _COUNT]
-            ),
-        )
-    )
-    # The index keeps the order of points through the joins.
-    now = _totals(points, running, keys, timedelta(0))
-    results: dict[str, pl.Series] = {}
-    for window in sorted({s.window for s in statistics if s.window}):
-        within = now - _totals(points, running, keys, window)
-        results |= {s.name: _value(s, within) for s in statistics if s.window == window}
-    return results
+    mine = (own[KIND] == kind).to_numpy()
+    events = own.filter(mine)
+    history = _History(events, entity[mine])
+    ends = {s.window: history.until(points, s.window) for s in statistics if s.window}
+    now = history.until(points, timedelta(0))
+    sums = {s.column: history.running(events[s.column]) for s in statistics if s.column}
+    return {
+        s.name: _value(s, sums.get(s.column or ""), ends[s.window], now)
+        for s in statistics
+        if s.window
+    }
 
 
-def _totals(
-    points: pl.DataFrame, running: pl.DataFrame, keys: list[str], lag: timedelta
-) -> pl.DataFrame:
-    columns = [name for name in running.columns if name not in {KNOWN_AT, *keys}]
-    return _as_of(points, running, keys, lag).select(pl.col(columns).fill_null(0))
-
-
-def _value(statistic: Statistic, totals: pl.DataFrame) -> pl.Series:
-    count = totals[_COUNT]
-    if statistic.function == "count" or statistic.column is None:
+def _value(statistic: Statistic, running: Any, before: Any, now: Any) -> pl.Series:
+    count = pl.Series(now - before)
+    if statistic.function == "count":
         return count
-    total = totals[statistic.column]
+    total = pl.Series(running[now] - running[before])
     if statistic.function == "sum":
         return total
-    return totals.select(pl.when(count > 0).then(total / count)).to_series()
+    return (total / count).set(count == 0, None)

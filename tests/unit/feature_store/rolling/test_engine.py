@@ -142,6 +142,17 @@ def test_rows_are_computed_for_the_moments_that_are_asked_for():
     assert rows.rows() == [("a", 1, NOON + timedelta(minutes=20), 20.0, 20.0, 40, 0, 30)]
 
 
+def test_before_its_first_event_an_entity_has_nothing():
+    events = table(("sale", 0, "a", 1, 10), ("sale", 50, "b", 1, 30))
+    wanted = events.select(shop=pl.lit("b"), till=pl.lit(1, pl.Int64), known_at="known_at")
+
+    rows = compute(VIEW, events, wanted)
+
+    assert rows["last_amount"].to_list() == [None, 30]
+    assert rows["sale_amount_1h"].to_list() == [None, 30]
+    assert rows["sold_amount_2h"].to_list() == [0, 30]
+
+
 @settings(max_examples=100, deadline=None)
 @given(EVENTS, st.integers(0, 40))
 def test_rows_that_are_not_touched_do_not_change(rows, number):
