@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,14 +76,15 @@ class Place:
         path = Path(self.path)
         if path.is_file():
             return [path]
-        found = (
-            path.rglob("*.parquet")
-            if path.is_dir()
-            else map(Path, glob.glob(self.path, recursive=True))
-        )
-        files = sorted(
-            item for item in found if item.is_file() and not _hidden(item.relative_to(self.root))
-        )
+        if path.is_dir():
+            files = sorted(_below(path))
+        else:
+            matches = (Path(name) for name in glob.glob(self.path, recursive=True))
+            files = sorted(
+                item
+                for item in matches
+                if item.is_file() and not any(map(_hidden, item.relative_to(self.root).parts))
+            )
         if not files:
             raise SourceError(
                 f"{self.owner} reads {self.path}, where there is no Parquet file.",
@@ -186,8 +188,13 @@ def _storage_options(source: FileSource) -> dict[str, str]:
     return options
 
 
-def _hidden(path: Path) -> bool:
+def _below(folder: Path) -> Iterator[Path]:
+    """The Parquet files below a folder; what a writer removes meanwhile is no error."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not _hidden(name)]
+        yield from (Path(place, n) for n in names if n.endswith(".parquet") and not _hidden(n))
+
+
+def _hidden(name: str) -> bool:
     """Whether a name says that writers keep it for themselves; ``_day=1`` is a partition."""
-    return any(
-        name.startswith(".") or (name.startswith("_") and "=" not in name) for name in path.parts
-    )
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)

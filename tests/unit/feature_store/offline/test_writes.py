@@ -1,5 +1,7 @@
 """Pushes, saved datasets and logs: what is written is whole, and read again."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import deltalake
 import pandas as pd
 import polars as pl
@@ -51,6 +53,21 @@ def test_a_push_adds_one_file_to_a_folder_and_wins_the_tie(project, rows, path):
     assert len(names) == 3
     assert names[0] == "part-0.parquet"
     assert first.stat().st_mtime_ns == before
+
+
+def test_many_may_push_to_a_folder_while_it_is_read(project):
+    project.write("v/part-0.parquet", COLUMNS)
+    place = locate(FileSource(path="v", timestamp_field="ts"), project.folder, "View")
+    table = place.scan().collect().to_arrow()
+
+    def push(_):
+        append(place, table, {})
+        return place.scan().collect().height
+
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(push, range(100)))
+    assert place.scan().collect().height == 101
+    assert min(seen) > 1
 
 
 def test_a_push_to_a_push_source_arrives(project, rows):
