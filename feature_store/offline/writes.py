@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import time
@@ -27,7 +28,7 @@ def append(place: Place, table: pa.Table, mapping: dict[str, str]) -> None:
     """Adds rows to a source.
 
     A folder, or a glob such as ``folder/*.parquet``, gets one more file; a single file is written
-    again with the rows at its end. Two processes may add to a folder at once, not to one file.
+    again with the rows at its end, while others that push to it on this machine wait.
 
     Args:
         place: The source.
@@ -186,7 +187,7 @@ def _cast(place: Place, table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _append_to_file(path: Path, table: pa.Table) -> None:
-    with writing(path), _staging(path.parent) as staging:
+    with writing(path), _alone_in(path.parent), _staging(path.parent) as staging:
         staging.mkdir()
         new = staging / path.name
         with pq.ParquetFile(path) as old, pq.ParquetWriter(new, old.schema_arrow) as writer:
@@ -216,3 +217,14 @@ def _staging(folder: Path) -> Iterator[Path]:
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Waits until no other push writes a file of the folder again; rows would get lost."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
