@@ -134,7 +134,7 @@ def _folder(store: FeatureStore, view: FeatureView) -> Path | None:
 
     if not isinstance(view.batch_source, FileSource):
         return None
-    place = locate(view.batch_source, store.repo_path, f"Feature view {view.name!r}")
+    place = locate(view.batch_source, store.config.repo_path, f"Feature view {view.name!r}")
     if place.delta or place.remote or place.pattern or place.path.endswith(".parquet"):
         return None
     return place.root
