@@ -25,19 +25,22 @@ DATA_VARIABLE = "HEADRACE_FEATURE_DATA"
 CONFIG_FILE = "feature_store.yaml"
 
 
-def read_repo(folder: Path) -> dict[str, str]:
-    """The files of a Feast repository: its Python modules and ``feature_store.yaml``.
+def read_repo(folder: Path, config: str | None = None) -> dict[str, str]:
+    """The files of a Feast repository: its Python modules and its configuration.
+
+    Args:
+        folder: The repository.
+        config: The configuration file in it; see :func:`open_store`.
+
+    Returns:
+        File name to text. The configuration is called ``feature_store.yaml`` whatever its name.
 
     Raises:
         ConfigError: the folder is no Feast repository.
     """
-    if not (folder / CONFIG_FILE).is_file():
-        raise ConfigError(
-            f"{folder} is not a Feast repository: it has no {CONFIG_FILE}.",
-            fix="Correct `feature_store.repo` in project.yaml.",
-        )
-    paths = [*sorted(folder.glob("*.py")), folder / CONFIG_FILE]
-    return {path.name: path.read_text(encoding="utf-8") for path in paths}
+    path = _config_path(folder, config)
+    code = {module.name: module.read_text(encoding="utf-8") for module in folder.glob("*.py")}
+    return {**dict(sorted(code.items())), CONFIG_FILE: path.read_text(encoding="utf-8")}
 
 
 def open_store(folder: Path, config: str | None = None) -> FeatureStore:
@@ -52,20 +55,25 @@ def open_store(folder: Path, config: str | None = None) -> FeatureStore:
         ConfigError: there is no such repository, or its offline store loses rows.
     """
     from feast import FeatureStore
-    from feast.constants import FEAST_FS_YAML_FILE_PATH_ENV_NAME
 
     from headrace.feature_store.offline import refuse_lossy
 
-    path = Path(config or os.environ.get(FEAST_FS_YAML_FILE_PATH_ENV_NAME, CONFIG_FILE))
-    path = path if path.is_absolute() else folder / path
-    if not path.is_file():
-        raise ConfigError(
-            f"{path} does not exist.", fix="Name a Feast repository and its configuration file."
-        )
+    path = _config_path(folder, config)
     with _explained(path):
         store = FeatureStore(repo_path=str(folder.absolute()), fs_yaml_file=path)
     refuse_lossy(store.config)
     return store
+
+
+def _config_path(folder: Path, config: str | None) -> Path:
+    path = Path(config or os.environ.get("FEAST_FS_YAML_FILE_PATH", CONFIG_FILE))
+    path = path if path.is_absolute() else folder / path
+    if not path.is_file():
+        raise ConfigError(
+            f"{folder} is not a Feast repository: {path} does not exist.",
+            fix="Name the folder that has feature_store.yaml, and the configuration file in it.",
+        )
+    return path.absolute()
 
 
 @contextlib.contextmanager
@@ -85,24 +93,49 @@ def applied(code: Mapping[str, str], data: Path) -> Iterator[FeatureStore]:
         ConfigError: ``feature_store.yaml`` is not usable.
         ProjectCodeError: a module of the repository raises.
     """
+    with tempfile.TemporaryDirectory() as place:
+        own: dict[str, Any] = {
+            "registry": f"{place}/registry.db",
+            "online_store": {"type": "sqlite", "path": f"{place}/online.db"},
+        }
+        with _applied(code, Path(place), str(data.absolute()), own) as store:
+            yield store
+
+
+@contextlib.contextmanager
+def registered(code: Mapping[str, str], root: str) -> Iterator[FeatureStore]:
+    """Applies a repository to the registry and the stores that its configuration names.
+
+    Args:
+        code: The repository's files by name, as :func:`read_repo` gives them. Environment
+            variables in the configuration are filled in, as Feast does.
+        root: Folder or URI that paths are relative to; the tables are in ``data`` there.
+
+    Yields:
+        The store.
+
+    Raises:
+        ConfigError: ``feature_store.yaml`` is not usable.
+        ProjectCodeError: a module of the repository raises.
+    """
+    with _applied(code, root, f"{root}/data" if "://" in root else None, {}) as store:
+        yield store
+
+
+@contextlib.contextmanager
+def _applied(
+    code: Mapping[str, str], root: str | Path, data: str | None, own: dict[str, Any]
+) -> Iterator[FeatureStore]:
     from feast import FeatureStore
     from feast.repo_config import RepoConfig
     from feast.repo_operations import apply_total
 
     from headrace.feature_store.offline import refuse_lossy
 
-    settings = yaml.safe_load(code.get(CONFIG_FILE, "")) or {}
-    with project_code.importable(code) as folder, tempfile.TemporaryDirectory() as place:
+    settings = yaml.safe_load(os.path.expandvars(code.get(CONFIG_FILE, ""))) or {}
+    with project_code.importable(code) as folder:
         with _explained(Path(CONFIG_FILE)):
-            config = RepoConfig(
-                project=settings.get("project", ""),
-                provider=settings.get("provider", "local"),
-                registry=f"{place}/registry.db",
-                offline_store=settings.get("offline_store", {"type": "file"}),
-                online_store={"type": "sqlite", "path": f"{place}/online.db"},
-                entity_key_serialization_version=3,
-                repo_path=folder,
-            )
+            config = RepoConfig(**{**_anchored(settings, root), **own, "repo_path": Path(root)})
         refuse_lossy(config)
         # Feast derives the modules' names from their paths below the working directory.
         with (
@@ -112,6 +145,23 @@ def applied(code: Mapping[str, str], data: Path) -> Iterator[FeatureStore]:
         ):
             apply_total(config, folder, skip_source_validation=False)
         yield FeatureStore(config=config)
+
+
+def _anchored(settings: dict[str, Any], root: str | Path) -> dict[str, Any]:
+    """Makes the files of registry and online store absolute.
+
+    Feast would take them from the working directory, when a configuration does not come from a file
+    in the repository.
+    """
+    sections = dict(settings)
+    for name in ("registry", "online_store"):
+        section = sections.get(name)
+        path = section.get("path") if isinstance(section, dict) else section
+        if not isinstance(path, str) or "://" in path or Path(path).is_absolute():
+            continue
+        absolute = f"{root}/{path}"
+        sections[name] = {**section, "path": absolute} if isinstance(section, dict) else absolute
+    return sections
 
 
 def feature_service(store: FeatureStore, name: str) -> FeatureService:
@@ -160,15 +210,18 @@ def _defining(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _data_in(data: Path) -> Iterator[None]:
+def _data_in(data: str | None) -> Iterator[None]:
+    """Sets the variable that the repository's modules read, as long as they are imported."""
+    if data is None:
+        yield
+        return
     before = os.environ.get(DATA_VARIABLE)
-    os.environ[DATA_VARIABLE] = str(data.absolute())
+    os.environ[DATA_VARIABLE] = data
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[DATA_VARIABLE]
-        else:
+        del os.environ[DATA_VARIABLE]
+        if before is not None:
             os.environ[DATA_VARIABLE] = before
 
 

@@ -11,11 +11,12 @@ def compile_all(target: Path = COMPILED) -> list[Path]:
     """Writes ``<name>.yaml`` for every pipeline and returns the paths."""
     from kfp import compiler
 
+    from headrace.pipelines.materialization.pipeline import materialization_pipeline
     from headrace.pipelines.training.pipeline import training_pipeline
 
     target.mkdir(parents=True, exist_ok=True)
     paths = []
-    for pipeline in (training_pipeline,):
+    for pipeline in (training_pipeline, materialization_pipeline):
         path = target / f"{pipeline.name}.yaml"
         compiler.Compiler().compile(pipeline, str(path))
         paths.append(path)

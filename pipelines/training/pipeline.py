@@ -26,23 +26,12 @@ from headrace.components.validation.example_validator.component import example_v
 from headrace.components.validation.leakage_check.component import leakage_check
 from headrace.components.validation.schema_gen.component import schema_gen
 from headrace.components.validation.statistics_gen.component import statistics_gen
-
-#: Memory that a step may use, as Kubernetes writes it. The runner for this machine plans with it.
-MEMORY = {
-    "small": ("1G", "4G"),
-    "data": ("2G", "8G"),
-    "training": ("3G", "16G"),
-}
-
-
-def _sized(task: dsl.PipelineTask, size: str) -> dsl.PipelineTask:
-    request, limit = MEMORY[size]
-    return task.set_memory_request(request).set_memory_limit(limit)
+from headrace.pipelines.sizes import sized
 
 
 def _resolve(candidate, kind: str, destination, model) -> dsl.PipelineTask:
     task = resolver(candidate=candidate, kind=kind, destination=destination, model=model)
-    return _sized(task, "small").set_caching_options(False)
+    return sized(task, "small").set_caching_options(False)
 
 
 @dsl.pipeline(name="training", description="Sources to a blessed, pushed model.")
@@ -96,17 +85,17 @@ def training_pipeline(
         model_code: Files for `trainer`: model.py.
         beam_args: Beam options of `transform`; empty for the step's own process.
     """
-    last = _sized(run_status(project=project), "small").set_caching_options(False)
+    last = sized(run_status(project=project), "small").set_caching_options(False)
     with dsl.ExitHandler(last, name="train"):
-        ingested = _sized(ingest(sources=sources, data_version=data_version), "data")
+        ingested = sized(ingest(sources=sources, data_version=data_version), "data")
         ingested.set_retry(num_retries=2)
-        built = _sized(
+        built = sized(
             feature_builder(
                 tables=ingested.outputs["tables"], code=features_code, repo_code=repo_code
             ),
             "data",
         )
-        joined = _sized(
+        joined = sized(
             historical_features(
                 built=built.outputs["built"],
                 repo_code=repo_code,
@@ -117,18 +106,18 @@ def training_pipeline(
             "data",
         )
         table = joined.outputs["table"]
-        leaks = _sized(
+        leaks = sized(
             leakage_check(table=table, label=label, features=features, rules=leakage), "data"
         )
-        examples = _sized(
+        examples = sized(
             example_gen(table=table, label=label, features=features, split=split), "data"
         ).outputs["examples"]
-        statistics = _sized(statistics_gen(examples=examples), "data").outputs["statistics"]
-        schema = _sized(schema_gen(statistics=statistics, curated=curated_schema), "data").outputs[
+        statistics = sized(statistics_gen(examples=examples), "data").outputs["statistics"]
+        schema = sized(schema_gen(statistics=statistics, curated=curated_schema), "data").outputs[
             "schema"
         ]
         baseline = _resolve(statistics, "statistics", serving_destination, project)
-        validated = _sized(
+        validated = sized(
             example_validator(
                 statistics=statistics,
                 schema=schema,
@@ -137,7 +126,7 @@ def training_pipeline(
             ),
             "data",
         )
-        gate = _sized(
+        gate = sized(
             data_gate(
                 validation_blessed=validated.outputs["blessed"],
                 validation_verdict=validated.outputs["verdict"],
@@ -146,7 +135,7 @@ def training_pipeline(
             ),
             "small",
         )
-        transformed = _sized(
+        transformed = sized(
             transform(
                 examples=examples,
                 schema=schema,
@@ -162,13 +151,13 @@ def training_pipeline(
             "label": label,
             "training": training,
         }
-        tuned = _sized(tuner(tuning=tuning, code=search_code, **learning), "training").after(gate)
-        model = _sized(
+        tuned = sized(tuner(tuning=tuning, code=search_code, **learning), "training").after(gate)
+        model = sized(
             trainer(hyperparameters=tuned.outputs["hyperparameters"], code=model_code, **learning),
             "training",
         ).outputs["model"]
         champion = _resolve(model, "model", serving_destination, project)
-        evaluated = _sized(
+        evaluated = sized(
             evaluator(
                 examples=examples,
                 model=model,
@@ -178,7 +167,7 @@ def training_pipeline(
             ),
             "training",
         )
-        compared = _sized(
+        compared = sized(
             challenger(
                 predictions=evaluated.outputs["predictions"],
                 champion_version=champion.outputs["Output"],
@@ -187,8 +176,8 @@ def training_pipeline(
             ),
             "data",
         )
-        loaded = _sized(infra_validator(model=model, examples=examples), "training")
-        accepted = _sized(
+        loaded = sized(infra_validator(model=model, examples=examples), "training")
+        accepted = sized(
             model_gate(
                 evaluation_blessed=evaluated.outputs["blessed"],
                 evaluation_verdict=evaluated.outputs["verdict"],
@@ -200,7 +189,7 @@ def training_pipeline(
             "small",
         )
         with dsl.If(accepted.outputs["Output"] == True, name="blessed"):  # noqa: E712
-            _sized(
+            sized(
                 pusher(
                     model=model,
                     schema=schema,

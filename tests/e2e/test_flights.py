@@ -63,13 +63,15 @@ def test_the_second_run_is_cached_and_pushes_nothing_new(flights_run):
 
 def test_touching_the_model_trains_again_and_repeats_nothing_before(flights_run, copy_of, tmp_path):
     home = copy_of(flights_run)
-    project = shutil.copytree(
-        ROOT / "examples" / "flights", tmp_path / "flights", ignore=shutil.ignore_patterns(".*")
-    )
+    # The project names its Feast repository by a relative path.
+    without = shutil.ignore_patterns(".*", "data")
+    shutil.copytree(ROOT / "feature_repo", tmp_path / "feature_repo", ignore=without)
+    project = tmp_path / "examples" / "flights"
+    shutil.copytree(ROOT / "examples" / "flights", project, ignore=without)
     model = project / "model.py"
     model.write_text(model.read_text() + "\n# One more line.\n")
     again = headrace("run", project, home=home)
     ran = {name for name, state in again.states().items() if state == "succeeded"}
-    before = {"ingest", "feature-builder", "example-gen", "statistics-gen", "transform", "tuner"}
+    before = {"ingest", "feature-builder", "historical-features", "example-gen", "statistics-gen", "transform", "tuner"}
     assert "trainer" in ran
     assert not ran & before

@@ -1,0 +1,1 @@
+"""``headrace features``: the feature store at work. One module per command."""

@@ -1,0 +1,41 @@
+"""``headrace features materialize``: sources to fresh features online."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headrace.cli.features.options import ConfigOption
+from headrace.cli.options import HomeOption, ProjectArgument, home_of
+
+
+def materialize(
+    project: ProjectArgument,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    until: Annotated[
+        str, typer.Option(help="Last moment to bring online (ISO 8601).", show_default="now")
+    ] = "",
+) -> None:
+    """Build PROJECT's feature tables and bring them online, through the compiled pipeline."""
+    from rich.console import Console
+
+    from headrace.pipelines.compile import COMPILED
+    from headrace.pipelines.local import display, runner
+    from headrace.pipelines.local.records import State
+    from headrace.pipelines.materialization.arguments import arguments
+
+    place = home_of(project, home)
+    values = arguments(project, home=place, config=config, until=until)
+    progress = display.Progress()
+    with progress.shown():
+        record = runner.run(
+            COMPILED / "materialization.yaml",
+            values,
+            home=place,
+            project=project.resolve().name,
+            on_event=progress,
+        )
+    display.show(record, Console())
+    raise typer.Exit(0 if record.state is State.SUCCEEDED else 1)

@@ -1,0 +1,1 @@
+"""Brings features online."""

@@ -1,0 +1,43 @@
+"""A project as the arguments of the materialization pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from headrace.components.shared.config.project import load
+from headrace.components.shared.errors import ConfigError
+from headrace.feature_store.repo import read_repo
+from headrace.pipelines.training import arguments as training
+
+_SHARED = ("project", "sources", "data_version", "features_code")
+
+
+def arguments(
+    folder: Path, *, home: Path, config: str | None = None, until: str = ""
+) -> dict[str, Any]:
+    """Values for every parameter of ``materialization_pipeline``.
+
+    Args:
+        folder: The project.
+        home: Where the project's runs are.
+        config: Configuration file of the Feast repository.
+        until: Last moment to bring online; empty for now.
+
+    Raises:
+        ConfigError: the project is not valid, or has no feature store.
+    """
+    repo = load(folder).feature_store.repo
+    if repo is None:
+        raise ConfigError(
+            f"{folder} has no feature store.",
+            fix="Name a Feast repository under `feature_store` in project.yaml.",
+        )
+    values = training.arguments(folder, home=home)
+    root = (folder / repo).resolve()
+    return {
+        **{name: values[name] for name in _SHARED},
+        "repo_code": read_repo(root, config),
+        "root": str(root),
+        "until": until,
+    }
