@@ -1,0 +1,1 @@
+"""Do training and serving get the same features?"""

@@ -1,0 +1,1 @@
+"""Are the features what they should be: equal offline and online, complete, fresh and steady?"""

@@ -1,0 +1,214 @@
+"""The skew guard: do training and serving get the same features?
+
+The point-in-time join says what a model would have been trained on. The online reader, or a log of
+what it served, says what a model gets. For one entity and one moment the two must be the same.
+
+The online store holds the latest row of an entity only. So a live comparison asks both sides for
+one moment, at which the online store is current: now, or the moment until which recorded data were
+materialised.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+from feast import FeatureStore
+from feast.feature_logging import LOG_TIMESTAMP_FIELD
+
+from headrace.components.shared.errors import ConfigError, DataError
+from headrace.components.shared.text import nearest
+from headrace.feature_store.offline.times import in_utc, is_time
+from headrace.feature_store.online.plan import make_plan, resolve
+from headrace.feature_store.online.reader import OnlineReader
+from headrace.feature_store.online.result import Status
+from headrace.feature_store.quality.comparison import Comparison, Online, compare_feature
+from headrace.feature_store.quality.sampling import sample
+from headrace.feature_store.repo import feature_service
+
+EVENT_TIMESTAMP = "event_timestamp"
+_ROW = "__row"
+
+
+def compare(
+    store: FeatureStore,
+    service: str,
+    samples: int | pl.DataFrame,
+    now: dt.datetime,
+    *,
+    tolerance: float = 0.0,
+) -> Comparison:
+    """Compares the point-in-time join as of ``now`` with what the online reader gives then.
+
+    Args:
+        store: Feast's feature store.
+        service: The feature service.
+        samples: How many rows to draw, or the rows: join keys and request fields.
+        now: The moment; the online store must hold what was the latest then.
+        tolerance: How much floating-point numbers may differ, as a share of the larger one.
+
+    Raises:
+        ConfigError: there is no such service, or nothing to compare.
+        HeadraceError: one side cannot be read.
+    """
+    feature_service(store, service)
+    now = now if now.tzinfo else now.replace(tzinfo=dt.UTC)
+    drawn = sample(store, service, samples, now) if isinstance(samples, int) else samples
+    _check_rows(drawn.height)
+    reader = OnlineReader(store, service, now=now.timestamp, full_feature_names=True)
+    try:
+        answer = reader.read(drawn.to_dict(as_series=False))
+    finally:
+        reader.close()
+    columns = {
+        column.name: Online(
+            column.values,
+            [Status(status).name for status in column.statuses],
+            [_moment(time) for time in column.event_timestamps],
+        )
+        for column in answer.columns
+        if column.name not in drawn.columns
+    }
+    return _compared(store, service, drawn, [now] * drawn.height, columns, tolerance)
+
+
+def compare_logs(
+    store: FeatureStore, service: str, log: pa.Table, *, tolerance: float = 0.0
+) -> Comparison:
+    """Compares served features with the point-in-time join as of each request's moment.
+
+    Args:
+        store: Feast's feature store.
+        service: The feature service that was served.
+        log: One row per request: join keys, request fields, ``event_timestamp`` (or Feast's
+            ``__log_timestamp``) with the request's moment, and served features by name, either
+            ``feature`` or ``view__feature``. Beside a feature, ``<its column>__timestamp`` may hold
+            its event timestamp and ``<its column>__status`` its status, as in Feast's own logs.
+        tolerance: How much floating-point numbers may differ, as a share of the larger one.
+
+    Raises:
+        ConfigError: there is no such service, or nothing to compare.
+        DataError: the log lacks a column.
+    """
+    definition = feature_service(store, service)
+    rows = pl.from_arrow(log)
+    assert isinstance(rows, pl.DataFrame)
+    _check_rows(rows.height)
+    plan = make_plan(store, resolve(store, service), full_feature_names=True)
+    asked = {name for group in plan.groups for name in group.asked if name in plan.join_keys}
+    entities = rows.select(_present(rows, sorted(asked | plan.request_data), service))
+    columns = {
+        full: _served(rows, column) for full, column in _logged(rows, definition, service).items()
+    }
+    return _compared(store, service, entities, _moments(rows), columns, tolerance)
+
+
+def _compared(
+    store: FeatureStore,
+    service: str,
+    entities: pl.DataFrame,
+    moments: Sequence[dt.datetime],
+    columns: dict[str, Online],
+    tolerance: float,
+) -> Comparison:
+    offline = _joined(store, service, entities, moments)
+    rows = entities.to_dicts()
+    features = [
+        compare_feature(name, rows, moments, offline[name].to_pylist(), online, tolerance)
+        for name, online in columns.items()
+    ]
+    features.sort(key=lambda feature: -feature.differing)
+    return Comparison(service, len(rows), min(moments), max(moments), features, tolerance)
+
+
+def _joined(
+    store: FeatureStore, service: str, entities: pl.DataFrame, moments: Sequence[dt.datetime]
+) -> pa.Table:
+    """The point-in-time join, in the order of the entities whatever the store does."""
+    frame = entities.with_columns(
+        pl.Series(EVENT_TIMESTAMP, moments, pl.Datetime("us", "UTC")),
+        pl.int_range(pl.len(), dtype=pl.Int64).alias(_ROW),
+    )
+    job = store.get_historical_features(
+        frame.to_pandas(), store.get_feature_service(service), full_feature_names=True
+    )
+    table = job.to_arrow().sort_by(_ROW)
+    if table.num_rows != entities.height:
+        raise DataError(
+            f"{entities.height:,} rows went into the point-in-time join with {service!r} and "
+            f"{table.num_rows:,} came out.",
+            fix="Set offline_store.type in feature_store.yaml to Headrace's AsofOfflineStore.",
+        )
+    return table
+
+
+def _logged(rows: pl.DataFrame, definition: Any, service: str) -> dict[str, str]:
+    """The log's column of each feature that it has, by the feature's full name."""
+    names = [
+        (projection.name_to_use(), feature.name)
+        for projection in definition.feature_view_projections
+        for feature in projection.features
+    ]
+    found = {}
+    for view, feature in names:
+        full = f"{view}__{feature}"
+        column = next((name for name in (full, feature) if name in rows.columns), None)
+        if column is not None:
+            found[full] = column
+    if not found:
+        raise DataError(
+            f"The log has no feature of {service!r}; its columns are {', '.join(rows.columns)}.",
+            fix="Name the service that was served, and keep its features' names.",
+        )
+    return found
+
+
+def _served(rows: pl.DataFrame, column: str) -> Online:
+    times: list[dt.datetime | None] = [None] * rows.height
+    statuses = [""] * rows.height
+    name = f"{column}__timestamp"
+    if name in rows.columns:
+        times = rows.select(in_utc(name, rows.schema[name])).to_series().to_list()
+    if f"{column}__status" in rows.columns:
+        statuses = [_status(value) for value in rows[f"{column}__status"]]
+    return Online(rows[column].to_list(), statuses, times)
+
+
+def _status(value: Any) -> str:
+    known = {int(status): status.name for status in Status}
+    return known.get(value, str(value or ""))
+
+
+def _present(rows: pl.DataFrame, names: Sequence[str], service: str) -> Sequence[str]:
+    missing = next((name for name in names if name not in rows.columns), None)
+    if missing is not None:
+        raise DataError(
+            f"The log lacks {missing!r}, by which {service!r} is asked for its features.",
+            fix=nearest(missing, rows.columns),
+        )
+    return names
+
+
+def _moments(rows: pl.DataFrame) -> list[dt.datetime]:
+    name = next((n for n in (EVENT_TIMESTAMP, LOG_TIMESTAMP_FIELD) if n in rows.columns), None)
+    if name is None or not is_time(rows.schema[name]) or rows[name].null_count():
+        raise DataError(
+            f"The log needs a column {EVENT_TIMESTAMP!r} with the time of each request; its "
+            f"columns are {', '.join(rows.columns)}.",
+            fix="Log the moment for which features were asked, as a timestamp in UTC.",
+        )
+    return rows.select(in_utc(name, rows.schema[name])).to_series().to_list()
+
+
+def _check_rows(count: int) -> None:
+    if not count:
+        raise ConfigError(
+            "There is no row to compare.", fix="Ask for at least one sample, or give a log."
+        )
+
+
+def _moment(seconds: float) -> dt.datetime | None:
+    return dt.datetime.fromtimestamp(seconds, tz=dt.UTC) if seconds else None
