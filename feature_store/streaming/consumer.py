@@ -17,7 +17,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ from headrace.feature_store.rolling.definition import CREATED, RollingView
 from headrace.feature_store.rolling.engine import in_order
 from headrace.feature_store.rolling.registry import rolling_views
 from headrace.feature_store.streaming.events import MOMENT, EventSchema, event_schema
+from headrace.feature_store.streaming.flush import Flusher
 from headrace.feature_store.streaming.intake import read
 from headrace.feature_store.streaming.log import EventLog
 from headrace.feature_store.streaming.metrics import Metrics, Summary
@@ -169,19 +170,21 @@ class Consumer:
         self._patience = Patience(stop)
         self._state = RollingState(views, schema, options.lateness)
         self._pending = PendingRows(views)
+        self._flusher = Flusher(self._pending, writers.offline, log, metrics)
         self._created = datetime.fromtimestamp(0, UTC)
         self._recovered = 0
 
     def run(self) -> Summary:
         """Recovers, then processes batches until it is stopped."""
         began = time.monotonic()
-        try:
-            self._recover()
-            self._patience.call("Opening the stream", self._source.transient, self._source.open)
-            self._follow()
-        except Stopped as what:
-            _LOG.info("Stopped while waiting: %s", what)
-        self._flush()
+        with closing(self._flusher):
+            try:
+                self._recover()
+                self._patience.call("Opening the stream", self._source.transient, self._source.open)
+                self._follow()
+            except Stopped as what:
+                _LOG.info("Stopped while waiting: %s", what)
+            self._flusher.finish()
         return self._metrics.summary(
             recovered=self._recovered,
             retries=self._patience.waits,
@@ -204,7 +207,7 @@ class Consumer:
             rows = self._stamped(self._state.absorb(tail))
             self._write_online(rows)
             self._pending.add(rows)
-            self._flush()
+            self._flusher.finish()
 
     def _follow(self) -> None:
         last = time.monotonic()
@@ -222,8 +225,9 @@ class Consumer:
                 last = time.monotonic()
             elif idle is not None and time.monotonic() - last > idle:
                 return
+            self._flusher.settle()
             if self._is_flush_due():
-                self._flush()
+                self._flusher.begin()
 
     def _batch(self, entries: list[Entry]) -> None:
         intake = read(self._schema, entries, datetime.now(UTC) + self._options.ahead)
@@ -259,15 +263,6 @@ class Consumer:
     def _is_flush_due(self) -> bool:
         pending, options = self._pending, self._options
         return pending.count >= options.flush_rows or pending.age >= options.flush_seconds
-
-    def _flush(self) -> None:
-        if not self._pending.count:
-            return
-        rows = self._pending.take()
-        self._writers.offline.write(rows)
-        self._log.mark_flushed(self._log.last)
-        self._metrics.flushed(sum(frame.height for frame in rows.values()))
-        self._writers.offline.compact()
 
 
 @contextmanager

@@ -106,8 +106,9 @@ class RollingState:
         if accepted.is_empty():
             return {}
         new = in_order(accepted)
+        late = self._newest is not None and _earliest(new) < self._newest
         self._insert(new)
-        rows = {view.name: self._changed(view, new) for view in self.views}
+        rows = {view.name: self._changed(view, new, late) for view in self.views}
         self._evict()
         return {name: frame for name, frame in rows.items() if not frame.is_empty()}
 
@@ -117,7 +118,7 @@ class RollingState:
             self._insert(in_order(events))
             self._evict()
 
-    def _changed(self, view: RollingView, new: pl.DataFrame) -> pl.DataFrame:
+    def _changed(self, view: RollingView, new: pl.DataFrame, late: bool) -> pl.DataFrame:
         since = _earliest(new) - view.horizon
         own = pl.col(KIND).is_in(view.triggers)
         events = recent(self._events, since).filter(own)
@@ -126,7 +127,10 @@ class RollingState:
             events = events.join(
                 new.filter(own).select(keys).unique(), on=keys, how="semi", maintain_order="left"
             )
-        return compute(view, events, touched(view, events, new))
+        # Only an event that comes after younger ones changes rows that are there already.
+        if late:
+            return compute(view, events, touched(view, events, new))
+        return compute(view, events, new.filter(own).drop_nulls(list(view.keys)))
 
     def _insert(self, new: pl.DataFrame) -> None:
         """Only what comes after the first new event has to be sorted again."""
