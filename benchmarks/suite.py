@@ -13,6 +13,7 @@ from benchmarks.point_in_time import (
     point_in_time_values,
 )
 from benchmarks.stock_kfp import stock_kfp
+from benchmarks.stream import freshness, stream
 from benchmarks.tfx_runner import tfx_runner
 
 CACHED_REPEATS = 3
@@ -50,4 +51,6 @@ BENCHMARKS: dict[str, Callable[[Bench], Measurement]] = {
     "point_in_time": point_in_time,
     "point_in_time_memory": point_in_time_memory,
     "point_in_time_values": point_in_time_values,
+    "stream": stream,
+    "freshness": freshness,
 }
