@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.accuracy import accuracy
+from benchmarks.feature_materialization import materialize
+from benchmarks.feature_server import feature_server
 from benchmarks.flagship import Bench
 from benchmarks.measurement import Measurement, Target
+from benchmarks.online_features import online, online_raw
 from benchmarks.point_in_time import (
     point_in_time,
     point_in_time_memory,
@@ -51,6 +54,10 @@ BENCHMARKS: dict[str, Callable[[Bench], Measurement]] = {
     "point_in_time": point_in_time,
     "point_in_time_memory": point_in_time_memory,
     "point_in_time_values": point_in_time_values,
+    "online": online,
+    "online_raw": online_raw,
+    "feature_server": feature_server,
+    "materialize": materialize,
     "stream": stream,
     "freshness": freshness,
 }

@@ -26,6 +26,8 @@ NULL_TIMESTAMP = -(1 << 63)
 
 _MORE = 0x80
 _SIGN = 1 << 63
+#: Bytes that a number of 63 bits, so not a negative one, takes at most with its tag.
+_LONGEST = 10
 
 
 def _tag(field: str) -> int:
@@ -85,14 +87,14 @@ def _number(field: str, finish: Callable[[int], Any] | None = None) -> Decoder:
     expected = _tag(field)
 
     def decode(data: bytes | None) -> Any:
-        if not data or data[0] != expected:
+        if not data or data[0] != expected or not 2 <= len(data) <= _LONGEST or data[-1] >= _MORE:
             return general(data)
-        if len(data) == 2 and data[1] < _MORE:
-            value = data[1]
-        else:
-            value, end = varint(data, 1)
-            if end != len(data):
+        value, rest = data[-1], data[-2:0:-1]
+        if rest:
+            if min(rest) < _MORE:  # the number ends before the data do
                 return general(data)
+            for byte in rest:
+                value = value << 7 | byte & 0x7F
         return value if finish is None else finish(value)
 
     return decode

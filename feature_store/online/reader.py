@@ -129,6 +129,7 @@ class OnlineReader:
         backend = BACKENDS[store.config.online_store.type]
         self._shared = connection is not None
         self.connection = connection or backend.connect(store.config, timeout=timeout)
+        self._event_time = backend.event_time
         self._backend: Backend = backend(store.config, groups, self.connection)
         self._encoders: list[KeyEncoder] = [backend.encoder(store.config, g) for g in groups]
 
@@ -209,31 +210,33 @@ class OnlineReader:
         instant: int,
     ) -> tuple[Rows, list[list[Any]]]:
         """Decodes one view's part of the replies."""
-        ttl, event_time = view.ttl, self._backend.event_time
-        states: list[int] = []
-        times: list[int] = []
-        stored: list[Sequence[Any]] = []
+        if len(replies) == 1:
+            state, time, cells = self._row(view, replies[0], start, end, instant)
+            values = [[decode(cell)] for decode, cell in zip(view.decoders, cells, strict=True)]
+            return Rows(view.name, (state,), (time,)), values
+        states, times, stored = [], [], []
         for reply in replies:
-            moment = None if reply[end] is None else event_time(reply[end])
-            if moment is None or moment > instant:
-                states.append(_NOT_FOUND)
-                times.append(0)
-                stored.append(self._nothing[: end - start])
-                continue
-            valid = ttl is None or moment >= instant - ttl
-            states.append(_PRESENT if valid else _OLD)
-            times.append(moment)
-            stored.append(reply[start:end] if valid else self._nothing[: end - start])
-        about = Rows(view.name, states, times)
-        if len(stored) == 1:
-            return about, [
-                [decode(cell)] for decode, cell in zip(view.decoders, stored[0], strict=True)
-            ]
+            state, time, cells = self._row(view, reply, start, end, instant)
+            states.append(state)
+            times.append(time)
+            stored.append(cells)
         # Column by column; without rows there are no columns to transpose.
-        cells = zip(*stored, strict=True) if stored else [()] * len(view.features)
-        return about, [
-            list(map(decode, cell)) for decode, cell in zip(view.decoders, cells, strict=True)
+        columns = zip(*stored, strict=True) if stored else [()] * len(view.features)
+        return Rows(view.name, states, times), [
+            list(map(decode, column)) for decode, column in zip(view.decoders, columns, strict=True)
         ]
+
+    def _row(
+        self, view: ViewPlan, reply: Sequence[Any], start: int, end: int, instant: int
+    ) -> tuple[int, int, Sequence[Any]]:
+        """State, time and stored values of a row; no values when it does not count."""
+        if reply[end] is not None:
+            time = self._event_time(reply[end])
+            if time <= instant:
+                if view.ttl is None or time >= instant - view.ttl:
+                    return _PRESENT, time, reply[start:end]
+                return _OLD, time, self._nothing[: end - start]
+        return _NOT_FOUND, 0, self._nothing[: end - start]
 
     def _compute(
         self, plan: OnDemandPlan, request: Request, columns: Sequence[list[list[Any]]]

@@ -75,13 +75,25 @@ return written
 _DIGEST = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 
 
+#: One client per server and kind: streams write small batches, which making one takes longer than.
+_CLIENTS: dict[tuple[str, ...], Any] = {}
+
+
+def _client(config: RepoConfig) -> Any:
+    online = config.online_store
+    place = (online.connection_string, str(online.redis_type), online.sentinel_master)
+    if place not in _CLIENTS:
+        _CLIENTS[place] = connect(config, timeout=WRITE_TIMEOUT)
+    return _CLIENTS[place]
+
+
 class RedisWriter:
     """Writes rows of one view."""
 
     def __init__(self, config: RepoConfig, view: str, features: Sequence[str]) -> None:
-        """Connects and hands the script to the server."""
+        """Prepares writing; connects when there is something to write (to a cluster: now)."""
         self._config = config
-        self._client = connect(config, timeout=WRITE_TIMEOUT)
+        self._client = _client(config)
         self._cluster = isinstance(self._client, redis.RedisCluster)
         self._features = features
         *named, time = fields(view, features)
@@ -110,8 +122,7 @@ class RedisWriter:
         return sum(answers)
 
     def close(self) -> None:
-        """Closes the connections."""
-        self._client.close()
+        """Does nothing: the next writer uses the same connections."""
 
     def _send(self, calls: Sequence[Sequence[Any]]) -> list[int]:
         pipeline = self._client.pipeline(transaction=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from feast.infra.online_stores.helpers import compute_versioned_name
 from headrace.components.shared.errors import ConfigError
 from headrace.feature_store.online.errors import UnknownFeaturesError
 from headrace.feature_store.online.redis_writer import RedisWriter
-from headrace.feature_store.online.rows import Layout, Table, as_arrow, chunks, tidy
+from headrace.feature_store.online.rows import Layout, Rows, Table, as_arrow, chunks, tidy
 from headrace.feature_store.online.sqlite_writer import SqliteWriter
 
 #: Rows that are encoded and sent at once: some tens of megabytes.
@@ -68,14 +69,30 @@ def write_features(
     total = WriteResult(0, 0)
     try:
         for batch in _batches(table):
-            rows = tidy(layout, batch)
-            done = 0
-            for chunk in chunks(layout, rows, writer.tail(store.config), chunk_rows):
-                done += writer.write(chunk)
+            rows = chunks(layout, tidy(layout, batch), writer.tail(store.config), chunk_rows)
+            done = _send(writer, rows)
             total += WriteResult(done, batch.num_rows - done)
     finally:
         writer.close()
     return total
+
+
+def _send(writer: RedisWriter | SqliteWriter, pieces: Iterator[Rows]) -> int:
+    """Writes the pieces, each while the next one is encoded; answers how many rows were written.
+
+    The store's work and ours take about the same time. At most two pieces are in memory.
+    """
+    piece, done = next(pieces, None), 0
+    following = next(pieces, None)
+    if following is None:  # no need for a thread
+        return 0 if piece is None else writer.write(piece)
+    with ThreadPoolExecutor(1) as pool:
+        while piece is not None:
+            sending = pool.submit(writer.write, piece)
+            piece = following
+            following = next(pieces, None) if piece is not None else None
+            done += sending.result()
+    return done
 
 
 def _batches(table: Any) -> Iterator[Any]:

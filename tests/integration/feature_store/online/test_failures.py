@@ -161,7 +161,8 @@ def test_a_password_is_needed_and_used(tmp_path, objects):
 
 def test_a_cluster_is_read_and_written(tmp_path, objects):
     """One node with all slots: keys of different slots need a command each."""
-    with LocalRedis(options={"cluster-enabled": "yes"}) as node:
+    options = {"cluster-enabled": "yes", "cluster-port": str(free_port())}
+    with LocalRedis(options=options) as node:
         connection = client_library.Redis(port=node.port)
         connection.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         while b"cluster_state:ok" not in connection.execute_command("CLUSTER", "INFO"):
