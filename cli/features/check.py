@@ -86,19 +86,16 @@ def _compared(
     log: Path | None,
     tolerance: float,
 ) -> Comparison:
-    import datetime as dt
-
     import polars as pl
     from pyarrow import parquet
 
-    from headrace.feature_store.clock import clock
     from headrace.feature_store.quality import skew
+    from headrace.feature_store.quality.moments import moment
 
     if log:
         return skew.compare_logs(store, service, parquet.read_table(log), tolerance=tolerance)
-    now = dt.datetime.fromtimestamp(clock(as_of)(), tz=dt.UTC)
     asked: int | Any = pl.read_parquet(rows) if rows else samples
-    return skew.compare(store, service, asked, now, tolerance=tolerance)
+    return skew.compare(store, service, asked, moment(as_of), tolerance=tolerance)
 
 
 def _only_service(store: FeatureStore) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,8 +44,8 @@ def run(
     import polars as pl
 
     from headrace.feature_store import repo
-    from headrace.feature_store.clock import clock
     from headrace.feature_store.quality import skew
+    from headrace.feature_store.quality.moments import moment
 
     with tempfile.TemporaryDirectory() as place:
         code = {**repo_code, repo.CONFIG_FILE: _with_own_registry(repo_code, place)}
@@ -55,7 +54,7 @@ def run(
                 served = pl.read_parquet(log).to_arrow()
                 result = skew.compare_logs(store, service, served, tolerance=tolerance)
             else:
-                now = dt.datetime.fromtimestamp(clock(as_of or None)(), tz=dt.UTC)
+                now = moment(as_of)
                 result = skew.compare(store, service, samples, now, tolerance=tolerance)
     result.write_html(page)
     return result

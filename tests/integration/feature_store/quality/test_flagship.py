@@ -111,3 +111,25 @@ def test_the_command_reads_rows_and_logs(store, repo, tmp_path):
     logged = run(*service, "--log", str(tmp_path / "log.parquet"))
     assert logged.exit_code == 4, logged.output
     assert "50 of 50 values" in logged.output
+
+
+def test_the_command_records_a_baseline_and_finds_the_winter(repo, tmp_path):
+    folder = tmp_path / "feature_repo"
+    shutil.copytree(repo, folder)
+    place = ["quality", "--repo", str(folder)]
+    before = run(*place, "--as-of", NOW.isoformat())
+    assert before.exit_code == 0, before.output
+    assert "No baseline for aircraft, aircraft_status" in before.output
+    weeks = ["--until", "2013-01-22", "--baseline"]
+    recorded = run(*place, *weeks)
+    assert recorded.exit_code == 0, recorded.output
+    assert len(list((folder / "data/baselines").glob("*.json"))) == 9
+    names = ["--view", "weather", "--view", "aircraft"]
+    # A week of frost and fog, and thaw on the 30th.
+    checked = run(*place, *names, "--as-of", NOW.isoformat())
+    assert checked.exit_code == 4, checked.output
+    assert "weather.temp: Jensen-Shannon divergence from the baseline" in checked.output
+    assert "not online," not in checked.output
+    late = run(*place, *names, "--as-of", "2013-02-02")
+    assert "weather: the newest row is" not in late.output
+    assert "aircraft: " not in late.output
