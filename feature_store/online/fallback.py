@@ -63,11 +63,11 @@ def _checked(
     states: list[int] = []
     for time in times:
         if not time or time > instant:
-            states.append(Status.NOT_FOUND)
+            states.append(int(Status.NOT_FOUND))
         elif view.ttl is not None and time < instant - view.ttl:
-            states.append(Status.OUTSIDE_MAX_AGE)
+            states.append(int(Status.OUTSIDE_MAX_AGE))
         else:
-            states.append(Status.PRESENT)
+            states.append(int(Status.PRESENT))
     seen = [
         time if state != Status.NOT_FOUND else 0 for time, state in zip(times, states, strict=True)
     ]

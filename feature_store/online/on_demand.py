@@ -72,8 +72,6 @@ def plan_on_demand(view: Any, refs: Sequence[str], full: bool) -> OnDemandPlan:
 
 
 def _computation(view: Any) -> Callable[[dict[str, list[Any]], int], Columns]:
-    if view.feature_transformation is None:  # only aggregates: Feast does that
-        return lambda inputs, rows: {}
     function = view.feature_transformation.udf
     if view.mode == "pandas":
         return lambda inputs, rows: _with_pandas(function, inputs)

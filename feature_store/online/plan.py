@@ -112,14 +112,17 @@ def make_plan(
     versions = store.config.registry.enable_online_feature_view_versioning
     views = [_view(table, wanted, versions) for table, wanted in tables]
     groups = _groups(views)
+    fallback = _fallback(store, features, tables, computed)
+    # What Feast computes, nobody here has to.
+    ours = [] if fallback else computed
     return ReadPlan(
         groups=groups,
         outputs=_outputs(refs, groups, full_feature_names),
         join_keys={key: kinds.get(key, ValueType.UNKNOWN) for key in join_keys},
         renames=names,
-        on_demand=tuple(plan_on_demand(view, refs, full_feature_names) for view in computed),
+        on_demand=tuple(plan_on_demand(view, refs, full_feature_names) for view in ours),
         request_data=frozenset(request_data),
-        fallback=_fallback(store, features, tables, computed),
+        fallback=fallback,
     )
 
 

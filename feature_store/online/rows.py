@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -39,7 +40,7 @@ class Layout:
     @classmethod
     def of(cls, view: Any) -> Layout:
         """The layout that a view's definition asks for."""
-        source = view.batch_source
+        source = getattr(view, "batch_source", None)
         if source is None:
             raise DataError(
                 f"Feature view {view.name!r} has no batch source, so its time column is unknown.",
@@ -148,9 +149,15 @@ def _keys(layout: Layout, encoder: KeyEncoder, column: dict[str, pa.Array]) -> l
             columns.append(encode.seconds(array).tolist())
         else:
             columns.append(convert(name, kind, array.to_pylist())[0])
-    if len(columns) == 1:
-        return encoder.each(columns[0], composite=False)
-    return encoder.each(zip(*columns, strict=True), composite=True)
+    composite = len(columns) > 1
+    try:
+        rows = zip(*columns, strict=True) if composite else columns[0]
+        return encoder.each(rows, composite=composite)
+    except struct.error as error:
+        raise DataError(
+            f"A join key of feature view {layout.view.name!r} does not fit its type: {error}.",
+            fix="Declare the entity as INT64, or correct the rows.",
+        ) from error
 
 
 def as_arrow(table: Table) -> pa.Table:

@@ -119,13 +119,14 @@ def find_view(store: FeatureStore, name: str) -> Any:
 
 def _writer(store: FeatureStore, layout: Layout) -> RedisWriter | SqliteWriter:
     config, features = store.config, list(layout.features)
-    kind = config.online_store.type if config.online_store else None
+    online = config.online_store
+    kind = online.type if online else None
     versions = config.registry.enable_online_feature_view_versioning
     if kind == "redis":
         return RedisWriter(config, compute_versioned_name(layout.view, versions), features)
-    if kind == "sqlite":
+    if kind == "sqlite" and not (online.vector_enabled or online.enable_openai_compatible_store):
         return SqliteWriter(config, layout.view, features)
     raise ConfigError(
-        f"Features are written to Redis and SQLite, but online_store.type is {kind!r}.",
+        f"Features are written to Redis and SQLite without vectors, but online_store is {kind!r}.",
         fix="Use one of them, or Feast's own `feast materialize` for other stores.",
     )

@@ -116,6 +116,32 @@ def test_many_threads_read_while_the_server_restarts(server, mine):
     assert len(right) > 100
 
 
+def test_a_child_process_does_not_use_its_parents_connections(server, mine):
+    reader = OnlineReader(mine, ["route:code"], now=lambda: EPOCH)
+    reader.read(ROUTE)
+    child = os.fork()
+    origin, dest = ("JFK", "LAX") if child else ("LGA", "SFO")
+    right = all(
+        reader.read({"origin": [origin], "dest": [dest]}).to_dict()["code"] == [origin + dest]
+        for _ in range(500)
+    )
+    if not child:
+        os._exit(0 if right else 1)
+    assert right
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_sentinels_are_asked_for_the_server(mine):
+    config = mine.config.model_copy(deep=True)
+    config.online_store.redis_type = "redis_sentinel"
+    config.online_store.connection_string = "one:26379,two:26379,password=secret"
+    client = connect(config, timeout=0.3)
+    pool = client.connection_pool
+    assert (pool.service_name, pool.is_master) == ("mymaster", True)
+    assert pool.connection_kwargs["password"] == "secret"
+    assert pool.connection_kwargs["socket_timeout"] == 0.3
+
+
 def test_what_was_evicted_is_not_found(server, mine):
     connection = client_library.Redis(port=server.port)
     connection.delete(*connection.scan_iter())

@@ -166,6 +166,15 @@ def test_unusable_rows_are_told(empty, frame, words):
         write_features(empty, "route", frame)
 
 
+def test_views_and_stores_that_are_not_written_here_are_told(empty, sqlite_stores):
+    with pytest.raises(DataError, match="'in_python' has no batch source"):
+        write_features(empty, "in_python", routes())
+    vectors = sqlite_stores()
+    vectors.config.online_store.vector_enabled = True
+    with pytest.raises(ConfigError, match="SQLite without vectors"):
+        write_features(vectors, "route", routes())
+
+
 def test_unknown_views_and_wrong_times_are_told(empty):
     with pytest.raises(UnknownFeaturesError, match="no feature view 'nothing'"):
         write_features(empty, "nothing", routes())
