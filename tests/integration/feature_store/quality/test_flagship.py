@@ -13,9 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from headrace.cli.features import main
+from headrace.components.shared import files
+from headrace.components.shared.model_store import MANIFEST
 from headrace.feature_store.quality.sampling import sample
 from headrace.feature_store.quality.skew import compare, compare_logs
-from headrace.feature_store.repo import open_store
+from headrace.feature_store.repo import open_store, registry_hash
 
 from .conftest import NOW
 
@@ -133,3 +135,22 @@ def test_the_command_records_a_baseline_and_finds_the_winter(repo, tmp_path):
     late = run(*place, *names, "--as-of", "2013-02-02")
     assert "weather: the newest row is" not in late.output
     assert "aircraft: " not in late.output
+
+
+def test_the_impact_of_one_column_of_the_weather(store, repo, tmp_path):
+    asked = {"feature_service": SERVICE, "registry_hash": registry_hash(store)}
+    files.write_json(tmp_path / "flights/1" / MANIFEST, {"feature_store": asked})
+    place = ["--repo", str(repo), "--models", str(tmp_path)]
+    found = run("impact", "weather.visib", *place)
+    assert found.exit_code == 0, found.output
+    for line in (
+        "feature view weather visib",
+        "feature service flight_delay_weather_v1",
+        "model flights version 1\n",
+        "endpoint flights serves version 1",
+        "Touched: 1 feature view, 2 feature services, 1 model, 1 endpoint",
+    ):
+        assert line in found.output
+    assert "flight_delay_schedule_v1" not in found.output
+    leg = run("impact", "aircraft_status.last_stage", *place)
+    assert "on-demand view previous_leg all 5 features" in leg.output
