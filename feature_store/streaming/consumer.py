@@ -107,6 +107,7 @@ def consume(
             consumer = Consumer(views, schema, source, events, writers, options, metrics, stop)
             return consumer.run()
     finally:
+        metrics.close()
         source.close()
         events.close()
 

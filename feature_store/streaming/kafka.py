@@ -83,6 +83,8 @@ class KafkaSource:
                 entries.append(Entry(position, message.value() or b"", _arrived(message)))
             elif error.fatal():
                 raise self._kafka.KafkaException(error)
+            else:
+                _LOG.warning("Topic %s: %s", self._topic, error)
         return entries
 
     def commit(self, entries: Sequence[Entry]) -> None:

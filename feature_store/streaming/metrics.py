@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from headrace.components.shared.errors import ConfigError
 
 if TYPE_CHECKING:
+    from wsgiref.simple_server import WSGIServer
+
     from headrace.feature_store.streaming.state import Admitted
 
 _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -60,8 +73,11 @@ class Summary:
     watermark: datetime | None
 
 
-class Metrics:
+class Metrics(Collector):
     """Counters of one consumer, in a registry of their own.
+
+    They are numbers of this object, which a scrape turns into metrics: prometheus_client's own
+    counters are shared by all of a process when Feast has switched on its multi-process mode.
 
     Attributes:
         registry: For exporting them in another way than :meth:`serve`.
@@ -69,51 +85,72 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._counters = {
-            name: Counter(f"headrace_stream_{name}", text, registry=self.registry)
-            for name, text in _COUNTERS.items()
-        }
         self._counts = dict.fromkeys(_COUNTERS, 0)
-        self._freshness = Histogram(
+        self._watermark: datetime | None = None
+        self._buckets = [0] * (len(_BUCKETS) + 1)
+        self._total = 0.0
+        self._server: WSGIServer | None = None
+        self._values: deque[float] = deque(maxlen=_REMEMBERED)
+        self.registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics as they are now."""
+        for name, text in _COUNTERS.items():
+            yield CounterMetricFamily(f"headrace_stream_{name}", text, self._counts[name])
+        bounds = [*map(str, _BUCKETS), "+Inf"]
+        yield HistogramMetricFamily(
             "headrace_stream_freshness_seconds",
             "From arrival in the stream to readable online",
-            buckets=_BUCKETS,
-            registry=self.registry,
+            buckets=list(zip(bounds, map(float, accumulate(self._buckets)), strict=True)),
+            sum_value=self._total,
         )
-        self._watermark = Gauge(
-            "headrace_stream_watermark_timestamp_seconds",
-            "Older events are late",
-            registry=self.registry,
-        )
-        self._values: deque[float] = deque(maxlen=_REMEMBERED)
+        if self._watermark is not None:
+            yield GaugeMetricFamily(
+                "headrace_stream_watermark_timestamp_seconds",
+                "Older events are late",
+                self._watermark.timestamp(),
+            )
 
     def serve(self, port: int) -> None:
-        """Answers Prometheus on a port, in a thread."""
-        start_http_server(port, registry=self.registry)
+        """Answers Prometheus on a port, in a thread, until :meth:`close`.
+
+        Raises:
+            ConfigError: the port cannot be used.
+        """
+        try:
+            self._server, _ = start_http_server(port, registry=self.registry)
+        except OSError as error:
+            raise ConfigError(
+                f"Metrics cannot be served on port {port}: {error.strerror}.",
+                fix="Choose another port, or stop what uses this one.",
+            ) from error
+
+    def close(self) -> None:
+        """Closes the port."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
 
     def batch(self, admitted: Admitted, rejected: int, watermark: datetime | None) -> None:
         """Counts a batch that is done."""
-        self._add("batches", 1)
-        self._add("events", admitted.events.height)
-        self._add("duplicates", admitted.duplicates)
-        self._add("late", admitted.late.height)
-        self._add("rejected", rejected)
-        if watermark is not None:
-            self._watermark.set(watermark.timestamp())
+        self._counts["batches"] += 1
+        self._counts["events"] += admitted.events.height
+        self._counts["duplicates"] += admitted.duplicates
+        self._counts["late"] += admitted.late.height
+        self._counts["rejected"] += rejected
+        self._watermark = watermark
 
     def fresh(self, seconds: Sequence[float]) -> None:
         """Notes how long events took."""
         for value in seconds:
-            self._freshness.observe(value)
+            self._buckets[bisect_left(_BUCKETS, value)] += 1
+        self._total += sum(seconds)
         self._values.extend(seconds)
 
     def flushed(self, rows: int) -> None:
         """Counts rows written offline."""
-        self._add("offline_rows", rows)
-
-    def _add(self, name: str, count: int) -> None:
-        self._counters[name].inc(count)
-        self._counts[name] += count
+        self._counts["offline_rows"] += rows
 
     def summary(
         self, *, recovered: int, retries: int, seconds: float, watermark: datetime | None

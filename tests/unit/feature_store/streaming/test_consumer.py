@@ -110,7 +110,7 @@ def expected(shop, events):
     return {view.name: shop.final(view.name, compute(view, bulk)) for view in shop.views}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(crashes=st.lists(st.integers(0, 30), max_size=5))
 def test_rows_are_those_of_the_bulk_computation_wherever_it_crashes(shop, world, crashes):
     events = [shop.event(n, n * 11 % 400 // 30 + n * 4, shop="ab"[n % 2]) for n in range(40)]
