@@ -54,6 +54,10 @@ def check(
     tolerance: Annotated[
         float, typer.Option(min=0, help="How much numbers may differ, relative to the larger.")
     ] = 0.0,
+    patience: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds that sources may lag behind what a stream put online."),
+    ] = 0.0,
     report: Annotated[
         Path | None, typer.Option(help="HTML page to write.", show_default=False)
     ] = None,
@@ -65,7 +69,7 @@ def check(
 
     store = open_store(repo, config)
     name = service or _only_service(store)
-    result = _compared(store, name, samples, as_of, rows, log, tolerance)
+    result = _compared(store, name, samples, as_of, rows, log, tolerance, patience)
     console = Console()
     if not result.agrees:
         console.print(_table(result))
@@ -85,6 +89,7 @@ def _compared(
     rows: Path | None,
     log: Path | None,
     tolerance: float,
+    patience: float,
 ) -> Comparison:
     import polars as pl
     from pyarrow import parquet
@@ -95,7 +100,8 @@ def _compared(
     if log:
         return skew.compare_logs(store, service, parquet.read_table(log), tolerance=tolerance)
     asked: int | Any = pl.read_parquet(rows) if rows else samples
-    return skew.compare(store, service, asked, moment(as_of), tolerance=tolerance)
+    now = moment(as_of)
+    return skew.compare(store, service, asked, now, tolerance=tolerance, patience=patience)
 
 
 def _only_service(store: FeatureStore) -> str:

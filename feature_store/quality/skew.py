@@ -11,6 +11,7 @@ materialised.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,11 +19,12 @@ import polars as pl
 import pyarrow as pa
 from feast import FeatureStore
 from feast.feature_logging import LOG_TIMESTAMP_FIELD
+from feast.feature_view import DUMMY_ENTITY_ID
 
 from headrace.components.shared.errors import ConfigError, DataError
 from headrace.components.shared.text import nearest
 from headrace.feature_store.offline.times import in_utc, is_time
-from headrace.feature_store.online.plan import make_plan, resolve
+from headrace.feature_store.online.plan import ReadPlan, make_plan, resolve
 from headrace.feature_store.online.reader import OnlineReader
 from headrace.feature_store.online.result import Status
 from headrace.feature_store.quality.comparison import Comparison, Online, compare_feature
@@ -31,6 +33,8 @@ from headrace.feature_store.repo import feature_service
 
 EVENT_TIMESTAMP = "event_timestamp"
 _ROW = "__row"
+#: Seconds between two looks at sources that lag behind.
+_PAUSE = 1.0
 
 
 def compare(
@@ -40,8 +44,12 @@ def compare(
     now: dt.datetime,
     *,
     tolerance: float = 0.0,
+    patience: float = 0.0,
 ) -> Comparison:
     """Compares the point-in-time join as of ``now`` with what the online reader gives then.
+
+    A stream brings events online first. So where values differ, the sources may be asked again
+    until they have the rows up to ``now`` too.
 
     Args:
         store: Feast's feature store.
@@ -49,30 +57,39 @@ def compare(
         samples: How many rows to draw, or the rows: join keys and request fields.
         now: The moment; the online store must hold what was the latest then.
         tolerance: How much floating-point numbers may differ, as a share of the larger one.
+        patience: For how many seconds sources may lag behind the online store.
 
     Raises:
         ConfigError: there is no such service, or nothing to compare.
+        DataError: the rows lack a column.
         HeadraceError: one side cannot be read.
     """
     feature_service(store, service)
     now = now if now.tzinfo else now.replace(tzinfo=dt.UTC)
-    drawn = sample(store, service, samples, now) if isinstance(samples, int) else samples
-    _check_rows(drawn.height)
+    rows = sample(store, service, samples, now) if isinstance(samples, int) else samples
+    _check_rows(rows.height)
     reader = OnlineReader(store, service, now=now.timestamp, full_feature_names=True)
     try:
-        answer = reader.read(drawn.to_dict(as_series=False))
+        entities = rows.select(_asked(reader.plan, rows.columns, service))
+        answer = reader.read(entities.to_dict(as_series=False))
     finally:
         reader.close()
     columns = {
         column.name: Online(
             column.values,
             [Status(status).name for status in column.statuses],
-            [_moment(time) for time in column.event_timestamps],
+            [_moment(seconds) for seconds in column.event_timestamps],
         )
         for column in answer.columns
-        if column.name not in drawn.columns
+        if column.name not in entities.columns
     }
-    return _compared(store, service, drawn, [now] * drawn.height, columns, tolerance)
+    moments = [now] * entities.height
+    deadline = time.monotonic() + patience
+    result = _compared(store, service, entities, moments, columns, tolerance)
+    while not result.agrees and time.monotonic() < deadline:
+        time.sleep(min(_PAUSE, patience))
+        result = _compared(store, service, entities, moments, columns, tolerance)
+    return result
 
 
 def compare_logs(
@@ -98,8 +115,7 @@ def compare_logs(
     assert isinstance(rows, pl.DataFrame)
     _check_rows(rows.height)
     plan = make_plan(store, resolve(store, service), full_feature_names=True)
-    asked = {name for group in plan.groups for name in group.asked if name in plan.join_keys}
-    entities = rows.select(_present(rows, sorted(asked | plan.request_data), service))
+    entities = rows.select(_asked(plan, rows.columns, service))
     columns = {
         full: _served(rows, column) for full, column in _logged(rows, definition, service).items()
     }
@@ -182,12 +198,15 @@ def _status(value: Any) -> str:
     return known.get(value, str(value or ""))
 
 
-def _present(rows: pl.DataFrame, names: Sequence[str], service: str) -> Sequence[str]:
-    missing = next((name for name in names if name not in rows.columns), None)
+def _asked(plan: ReadPlan, columns: Sequence[str], service: str) -> list[str]:
+    """The join keys and request fields that a row must have."""
+    keys = {name for group in plan.groups for name in group.asked} - {DUMMY_ENTITY_ID}
+    names = sorted(keys | plan.request_data)
+    missing = next((name for name in names if name not in columns), None)
     if missing is not None:
         raise DataError(
-            f"The log lacks {missing!r}, by which {service!r} is asked for its features.",
-            fix=nearest(missing, rows.columns),
+            f"The rows lack {missing!r}, by which {service!r} is asked for its features.",
+            fix=nearest(missing, columns),
         )
     return names
 

@@ -21,6 +21,7 @@ def run(
     as_of: str,
     samples: int,
     tolerance: float,
+    patience: float,
     log: str,
     page: Path,
 ) -> Comparison:
@@ -33,6 +34,7 @@ def run(
         as_of: The moment until which the online store was filled (ISO 8601); empty for now.
         samples: How many rows to draw.
         tolerance: How much floating-point numbers may differ, as a share of the larger one.
+        patience: Seconds that sources may lag behind what a stream put online.
         log: Parquet file, folder or URI of served features; empty to ask the online store.
         page: HTML report to write.
 
@@ -55,7 +57,9 @@ def run(
                 result = skew.compare_logs(store, service, served, tolerance=tolerance)
             else:
                 now = moment(as_of)
-                result = skew.compare(store, service, samples, now, tolerance=tolerance)
+                result = skew.compare(
+                    store, service, samples, now, tolerance=tolerance, patience=patience
+                )
     result.write_html(page)
     return result
 

@@ -18,6 +18,7 @@ def feature_check(
     as_of: str = "",
     samples: int = 1000,
     tolerance: float = 0.0,
+    patience: float = 0.0,
     log: str = "",
 ) -> NamedTuple("Outputs", [("blessed", bool), ("verdict", str)]):
     """Compares features as training gets them with features as serving gets them.
@@ -39,6 +40,7 @@ def feature_check(
         as_of: Moment until which the online store was filled (ISO 8601); empty for now.
         samples: How many rows to draw.
         tolerance: How much floating-point numbers may differ, as a share of the larger one.
+        patience: Seconds that sources may lag behind what a stream put online.
         log: Parquet file, folder or URI of served features; empty to ask the online store.
 
     Returns:
@@ -56,6 +58,7 @@ def feature_check(
         as_of=as_of,
         samples=samples,
         tolerance=tolerance,
+        patience=patience,
         log=log,
         page=Path(report.path),
     )

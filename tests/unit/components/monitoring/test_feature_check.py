@@ -63,6 +63,7 @@ def check(root, tmp_path, service="shops_v1", as_of="2020-01-02T12:00:00Z", log=
         as_of=as_of,
         samples=100,
         tolerance=0.0,
+        patience=0.0,
         log=log,
         page=tmp_path / "page.html",
     )

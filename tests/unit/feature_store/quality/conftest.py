@@ -62,6 +62,12 @@ def towns() -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
+def world() -> pl.DataFrame:
+    return pl.DataFrame(
+        [{"event_timestamp": NOW - hour * HOUR, "oil": hour / 3} for hour in (3, 9)]
+    )
+
+
 def definitions(folder: Path) -> list[object]:
     def source(name):
         path = str(folder / name)
@@ -91,6 +97,13 @@ def definitions(folder: Path) -> list[object]:
         ttl=dt.timedelta(0),
         tags={"headrace.max_age": "P60D"},
     )
+    world = FeatureView(
+        name="world",
+        entities=[],
+        schema=[Field(name="oil", dtype=Float64)],
+        source=source("world"),
+        ttl=dt.timedelta(hours=24),
+    )
     basket = RequestSource(name="basket", schema=[Field(name="amount", dtype=Int64)])
 
     @on_demand_feature_view(
@@ -106,8 +119,16 @@ def definitions(folder: Path) -> list[object]:
         FeatureService(name="shops_v1", features=[selling, living]),
         FeatureService(name="shops_v2", features=[selling[["price", "kind"]], living, bill]),
         FeatureService(name="towns_v1", features=[living]),
+        FeatureService(name="world_v1", features=[world, selling[["rate"]]]),
+        FeatureService(
+            name="moves_v1",
+            features=[
+                selling[["rate"]].with_name("here").with_join_key_map({"shop": "origin"}),
+                selling[["rate"]].with_name("there").with_join_key_map({"shop": "dest"}),
+            ],
+        ),
     ]
-    return [shop, town, selling, living, bill, *services]
+    return [shop, town, selling, living, world, bill, *services]
 
 
 def write(folder: Path, name: str, table: pl.DataFrame, part: str = "part-0") -> None:
@@ -123,6 +144,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory):
         folder = tmp_path_factory.mktemp("shops")
         write(folder, "sales", sales() if table is None else table)
         write(folder, "towns", towns())
+        write(folder, "world", world())
         config = RepoConfig(
             project="shops",
             provider="local",

@@ -141,6 +141,7 @@ def test_without_a_baseline_ages_and_tags_are_checked_alone(applied):
         "sales: the newest row is 50 days, 0:00:00 old, 1 day, 0:00:00 is allowed",
         "towns: the newest row is 87 days, 12:00:00 old, 60 days, 0:00:00 is allowed",
         "towns: 100.0% of current entities are not online, 1.0% may be",
+        "world: the newest row is 50 days, 3:00:00 old, 1 day, 0:00:00 is allowed",
     ]
 
 

@@ -85,7 +85,8 @@ def test_a_view_a_source_and_a_request_touch_all_that_follows(graph):
 
 def test_models_are_not_needed(store):
     found = lineage(store).impact("sales")
-    assert (found.names(SERVICE), found.names(MODEL)) == (["shops_v1", "shops_v2"], [])
+    services = ["moves_v1", "shops_v1", "shops_v2", "world_v1"]
+    assert (found.names(SERVICE), found.names(MODEL)) == (services, [])
 
 
 @pytest.mark.parametrize(

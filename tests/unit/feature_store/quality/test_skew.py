@@ -9,23 +9,32 @@ import pytest
 
 from headrace.components.shared.errors import ConfigError, DataError
 from headrace.feature_store.online import Status, materialize, write_features
+from headrace.feature_store.quality import skew
 from headrace.feature_store.quality.comparison import equal
 from headrace.feature_store.quality.sampling import sample
 from headrace.feature_store.quality.skew import compare, compare_logs
 
-from .conftest import HOUR, NOW, SHOPS, sales
+from .conftest import HOUR, NOW, SHOPS, sales, write
 
 
-@pytest.mark.parametrize("service", ["shops_v1", "shops_v2", "towns_v1"])
+@pytest.mark.parametrize("service", ["shops_v1", "shops_v2", "towns_v1", "world_v1", "moves_v1"])
 def test_offline_and_online_agree_for_known_expired_and_unknown_entities(store, service):
     result = compare(store, service, 200, NOW)
     assert result.agrees, result.markdown()
     assert result.compared == 200 * len(result.features)
-    statuses = {f.name: set(f.statuses) for f in result.features}
-    if service != "towns_v1":
-        expected = {"PRESENT", "OUTSIDE_MAX_AGE", "NOT_FOUND"}
-        assert statuses["sales__price"] == expected
-    assert statuses["towns__people"] == {"PRESENT", "NOT_FOUND"}
+    found = {f.name: set(f.statuses) for f in result.features}
+    of_shops = {"PRESENT", "OUTSIDE_MAX_AGE", "NOT_FOUND"}
+    expected = {
+        "sales__price": of_shops,
+        "sales__rate": of_shops,
+        "here__rate": of_shops,
+        "there__rate": of_shops,
+        "towns__people": {"PRESENT", "NOT_FOUND"},
+        "world__oil": {"PRESENT"},
+    }
+    checked = expected.keys() & found.keys()
+    assert checked
+    assert {name: found[name] for name in checked} == {name: expected[name] for name in checked}
 
 
 def test_samples_are_deterministic_and_of_all_kinds(store):
@@ -67,6 +76,23 @@ def test_what_was_not_materialised_yet_differs(applied):
     result = compare(mine, "shops_v2", 50, NOW)
     assert {f.name for f in result.differing} == {"sales__price", "bill__total"}
     assert compare(mine, "shops_v2", 50, NOW - 8 * HOUR).agrees
+
+
+def test_patience_waits_for_sources_that_lag_behind_a_stream(applied, monkeypatch):
+    mine = applied(sales().filter(pl.col("event_timestamp") < NOW))
+    materialize(mine, None, NOW - 2000 * HOUR, NOW)
+    late = sales(hours=[0])
+    write_features(mine, "sales", late)
+    pauses = []
+
+    def arrive(seconds):
+        pauses.append(seconds)
+        write(mine.config.repo_path, "sales", late, "part-1")
+
+    monkeypatch.setattr(skew.time, "sleep", arrive)
+    assert not compare(mine, "shops_v1", 50, NOW).agrees
+    assert compare(mine, "shops_v1", 50, NOW, patience=30).agrees
+    assert pauses == [1.0]
 
 
 def test_a_page_shows_the_differences_and_escapes_them(applied, tmp_path):
@@ -146,7 +172,7 @@ def test_a_wrong_log_is_told_with_status_and_time(store, log):
 
 
 def test_logs_that_cannot_be_compared_are_refused(store, log):
-    with pytest.raises(DataError, match="The log lacks 'amount'"):
+    with pytest.raises(DataError, match="The rows lack 'amount'"):
         compare_logs(store, "shops_v2", log.drop_columns(["amount"]))
     with pytest.raises(DataError, match="needs a column 'event_timestamp'"):
         compare_logs(store, "shops_v2", log.drop_columns(["event_timestamp"]))
@@ -160,6 +186,8 @@ def test_an_unknown_service_and_no_rows_are_refused(store):
     assert "Did you mean" in error.value.fix
     with pytest.raises(ConfigError, match="no row to compare"):
         compare(store, "shops_v1", 0, NOW)
+    with pytest.raises(DataError, match="The rows lack 'town'"):
+        compare(store, "shops_v1", pl.DataFrame({"shop": SHOPS, "twon": SHOPS}), NOW)
 
 
 def test_a_naive_moment_is_utc(store):
