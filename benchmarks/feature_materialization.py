@@ -25,7 +25,8 @@ def materialize(bench: Bench) -> Measurement:
     with repository(bench.work / "materialize") as made:
         theirs = made.on(0)
         # Into a database of its own each time; ours takes too short for one to tell.
-        ours, reference = [], []
+        ours: list[float] = []
+        reference: list[float] = []
         for database in range(1, 1 + OURS):
             ours.append(_seconds(partial(fast, made.on(database), None, start, NOW)))
             if not reference:
