@@ -15,9 +15,11 @@ from typer.testing import CliRunner
 from headrace.cli.features import main
 from headrace.components.shared import files
 from headrace.components.shared.model_store import MANIFEST
+from headrace.feature_store.local_redis import LocalRedis
+from headrace.feature_store.online import materialize
 from headrace.feature_store.quality.sampling import sample
 from headrace.feature_store.quality.skew import compare, compare_logs
-from headrace.feature_store.repo import open_store, registry_hash
+from headrace.feature_store.repo import open_store, read_repo, registered, registry_hash
 
 from .conftest import NOW
 
@@ -32,6 +34,19 @@ def test_a_thousand_rows_agree_bit_for_bit(store):
     statuses = {feature.name: feature.statuses for feature in result.features}
     for name in ("line_delays__line_gain_28d", "aircraft_status__tail_late_28d"):
         assert set(statuses[name]) >= {"PRESENT", "OUTSIDE_MAX_AGE", "NOT_FOUND"}
+
+
+def test_redis_agrees_with_the_same_tables(repo, tmp_path, monkeypatch):
+    with LocalRedis(tmp_path / "redis") as server:
+        monkeypatch.setenv("FEAST_REGISTRY_URL", f"sqlite:///{tmp_path}/registry.sqlite")
+        monkeypatch.setenv("FEAST_REDIS", server.connection_string)
+        monkeypatch.setenv("FEAST_REDIS_TYPE", "redis")
+        code = read_repo(repo, "feature_store.redis.yaml")
+        with registered(code, str(repo)) as mine:
+            materialize(mine, None, NOW - dt.timedelta(days=500), NOW)
+            result = compare(mine, SERVICE, 1000, NOW)
+            assert result.agrees, result.markdown()
+            assert result.rows == 1000
 
 
 def test_real_requests_agree(store, built):
