@@ -148,8 +148,10 @@ def _joined(
         pl.Series(EVENT_TIMESTAMP, moments, pl.Datetime("us", "UTC")),
         pl.int_range(pl.len(), dtype=pl.Int64).alias(_ROW),
     )
+    # Whole numbers stay whole where others are null.
+    asking = frame.to_arrow().to_pandas(integer_object_nulls=True)
     job = store.get_historical_features(
-        frame.to_pandas(), store.get_feature_service(service), full_feature_names=True
+        asking, store.get_feature_service(service), full_feature_names=True
     )
     table = job.to_arrow().sort_by(_ROW)
     if table.num_rows != entities.height:

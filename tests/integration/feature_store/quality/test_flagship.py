@@ -96,9 +96,15 @@ def test_one_corrupted_value_is_reported_for_its_rows_alone(corrupted):
 def test_a_log_of_training_rows_agrees(store, built):
     labels = pl.read_parquet(built / "labels.parquet").sample(300, seed=1).to_pandas()
     job = store.get_historical_features(labels, store.get_feature_service(SERVICE))
-    result = compare_logs(store, SERVICE, job.to_arrow())
+    log = job.to_arrow()
+    result = compare_logs(store, SERVICE, log)
     assert result.agrees, result.markdown()
     assert len(result.features) > 50
+    # Some requests came without the flight's number, and were served nothing about the line.
+    served = pl.DataFrame(pl.from_arrow(log))
+    lost = [name for name in served.columns if name == "flight" or name.startswith("line_")]
+    empty = [pl.when(pl.int_range(pl.len()) >= 5).then(name).alias(name) for name in lost]
+    assert compare_logs(store, SERVICE, served.with_columns(empty).to_arrow()).agrees
 
 
 def run(*arguments: str):
