@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmarks.accuracy import accuracy
 from benchmarks.feature_materialization import materialize
 from benchmarks.feature_server import feature_server
+from benchmarks.feature_services import features
 from benchmarks.flagship import Bench
 from benchmarks.measurement import Measurement, Target
 from benchmarks.online_features import online, online_raw
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Measurement]] = {
     "cached": cached,
     "accuracy": accuracy,
     "memory": memory,
+    "features": features,
     "point_in_time": point_in_time,
     "point_in_time_memory": point_in_time_memory,
     "point_in_time_values": point_in_time_values,
