@@ -70,13 +70,14 @@ def check(
     store = open_store(repo, config)
     name = service or _only_service(store)
     result = _compared(store, name, samples, as_of, rows, log, tolerance, patience)
+    if report:
+        result.write_html(report)
     console = Console()
     if not result.agrees:
         console.print(_table(result))
     style = "green" if result.agrees else "bold red"
     console.print(result.verdict(), style=style, highlight=False, soft_wrap=True)
     if report:
-        result.write_html(report)
         console.print(f"Report: {report}", style="dim", soft_wrap=True)
     raise typer.Exit(0 if result.agrees else FOUND)
 

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 import struct
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ class Example:
     """One value that differs.
 
     Attributes:
-        entity: Join keys and request fields.
+        entity: The join keys of the feature's view; of a computed one, all that was given.
         time: The moment that was asked for.
         offline: The value of the point-in-time join.
         online: The value that was served.
@@ -39,6 +39,7 @@ class Example:
 
     def __str__(self) -> str:
         asked = ", ".join(f"{name}={value}" for name, value in self.entity.items())
+        asked = asked or "without entity"
         since = f" of {self.online_time:%Y-%m-%d %H:%M:%S}" if self.online_time else ""
         online = f"{self.online!r} ({self.status or 'served'}{since})"
         return (
@@ -153,13 +154,13 @@ class Online:
 
 def compare_feature(
     name: str,
-    entities: Sequence[dict[str, Any]],
+    entity: Callable[[int], dict[str, Any]],
     moments: Sequence[dt.datetime],
     offline: Sequence[Any],
     online: Online,
     tolerance: float,
 ) -> FeatureResult:
-    """Compares one feature row by row."""
+    """Compares one feature row by row; examples are of different entities."""
     differing = [
         row
         for row, (one, other) in enumerate(zip(offline, online.values, strict=True))
@@ -167,17 +168,27 @@ def compare_feature(
     ]
     examples = [
         Example(
-            entities[row],
+            entity(row),
             moments[row],
             offline[row],
             online.values[row],
             online.statuses[row],
             online.times[row],
         )
-        for row in differing[:_EXAMPLES]
+        for row in _different(differing, entity)
     ]
     statuses = Counter(status for status in online.statuses if status)
     return FeatureResult(name, len(offline), len(differing), dict(statuses), examples)
+
+
+def _different(rows: Sequence[int], entity: Callable[[int], dict[str, Any]]) -> list[int]:
+    """The first rows of different entities."""
+    first: dict[tuple[Any, ...], int] = {}
+    for row in rows:
+        first.setdefault(tuple(entity(row).values()), row)
+        if len(first) == _EXAMPLES:
+            break
+    return list(first.values())
 
 
 def equal(one: Any, other: Any, tolerance: float = 0.0) -> bool:

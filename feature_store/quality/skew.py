@@ -11,8 +11,10 @@ materialised.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -83,12 +85,19 @@ def compare(
         for column in answer.columns
         if column.name not in entities.columns
     }
-    moments = [now] * entities.height
+    compared = functools.partial(
+        _compared,
+        store,
+        service,
+        _Requests(entities, [now] * entities.height, reader.plan),
+        columns,
+        tolerance,
+    )
     deadline = time.monotonic() + patience
-    result = _compared(store, service, entities, moments, columns, tolerance)
+    result = compared()
     while not result.agrees and time.monotonic() < deadline:
         time.sleep(min(_PAUSE, patience))
-        result = _compared(store, service, entities, moments, columns, tolerance)
+        result = compared()
     return result
 
 
@@ -119,25 +128,53 @@ def compare_logs(
     columns = {
         full: _served(rows, column) for full, column in _logged(rows, definition, service).items()
     }
-    return _compared(store, service, entities, _moments(rows), columns, tolerance)
+    requests = _Requests(entities, _moments(rows), plan)
+    return _compared(store, service, requests, columns, tolerance)
+
+
+@dataclass(frozen=True)
+class _Requests:
+    """What was asked: join keys and request fields, when, and what they are for."""
+
+    entities: pl.DataFrame
+    moments: Sequence[dt.datetime]
+    plan: ReadPlan
+
+    @functools.cached_property
+    def columns(self) -> dict[str, list[Any]]:
+        """The entities' values by column."""
+        return self.entities.to_dict(as_series=False)
+
+    def entity(self, feature: str, row: int) -> dict[str, Any]:
+        """By what a row asks for a feature; a computed one may need all that is given."""
+        groups = [group for group in self.plan.groups for _ in group.views]
+        asked = {name: groups[number].asked for name, number, _ in self.plan.outputs}
+        keys = [key for key in asked.get(feature, self.columns) if key in self.columns]
+        return {key: self.columns[key][row] for key in keys}
 
 
 def _compared(
     store: FeatureStore,
     service: str,
-    entities: pl.DataFrame,
-    moments: Sequence[dt.datetime],
+    requests: _Requests,
     columns: dict[str, Online],
     tolerance: float,
 ) -> Comparison:
+    entities, moments = requests.entities, requests.moments
     offline = _joined(store, service, entities, moments)
-    rows = entities.to_dicts()
     features = [
-        compare_feature(name, rows, moments, offline[name].to_pylist(), online, tolerance)
+        compare_feature(
+            name,
+            functools.partial(requests.entity, name),
+            moments,
+            offline[name].to_pylist(),
+            online,
+            tolerance,
+        )
         for name, online in columns.items()
     ]
     features.sort(key=lambda feature: -feature.differing)
-    return Comparison(service, len(rows), min(moments), max(moments), features, tolerance)
+    return Comparison(service, entities.height, min(moments), max(moments), features, tolerance)
 
 
 def _joined(

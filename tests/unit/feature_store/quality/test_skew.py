@@ -63,11 +63,27 @@ def test_one_wrong_value_online_is_reported_alone(applied):
     (feature,) = result.differing
     assert (feature.name, feature.differing, feature.rate) == ("sales__price", 1, 1 / 40)
     (example,) = feature.examples
-    assert example.entity == {"shop": "shop 0", "town": "town 0"}
+    assert example.entity == {"shop": "shop 0"}
     assert (example.time, example.online_time, example.status) == (NOW, NOW, "PRESENT")
     assert (example.offline, example.online) == (0.0, 0.1 + 0.2)
     assert "1 of 280 values in 40 rows differ (sales__price)" in result.verdict()
     assert "offline 0.0, online 0.30000000000000004 (PRESENT of" in result.markdown()
+
+
+def test_a_view_without_entities_is_compared_too(applied):
+    mine = applied()
+    materialize(mine, ["sales"], NOW - 2000 * HOUR, NOW)
+    result = compare(mine, "world_v1", 20, NOW)
+    (feature,) = result.differing
+    assert (feature.name, feature.differing, feature.statuses) == (
+        "world__oil",
+        20,
+        {"NOT_FOUND": 20},
+    )
+    (example,) = feature.examples
+    assert str(example).startswith(
+        "without entity at 2026-03-01 12:00:00: offline 1.0, online None"
+    )
 
 
 def test_what_was_not_materialised_yet_differs(applied):
@@ -75,6 +91,9 @@ def test_what_was_not_materialised_yet_differs(applied):
     materialize(mine, None, NOW - 2000 * HOUR, NOW - 8 * HOUR)
     result = compare(mine, "shops_v2", 50, NOW)
     assert {f.name for f in result.differing} == {"sales__price", "bill__total"}
+    for feature in result.differing:
+        entities = [example.entity for example in feature.examples]
+        assert len(entities) == len({tuple(entity.values()) for entity in entities}) == 5
     assert compare(mine, "shops_v2", 50, NOW - 8 * HOUR).agrees
 
 
