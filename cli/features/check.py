@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headrace.cli.features.options import REPO, ConfigOption, RepoOption
+from headrace.cli.features.options import FOUND, REPO, ConfigOption, RepoOption
 
 if TYPE_CHECKING:
     from feast import FeatureStore
     from rich.table import Table
 
     from headrace.feature_store.quality.comparison import Comparison
-
-#: Exit code when something was found; 1 means that the command itself failed.
-FOUND = 4
 
 
 def check(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from headrace.cli.features.options import ConfigOption
+from headrace.cli.features.options import FOUND, ConfigOption
 from headrace.cli.options import HomeOption, ProjectArgument, home_of
 
 
@@ -18,7 +18,10 @@ def materialize(
         str, typer.Option(help="Last moment to bring online (ISO 8601).", show_default="now")
     ] = "",
 ) -> None:
-    """Build PROJECT's feature tables and bring them online, through the compiled pipeline."""
+    """Build PROJECT's feature tables and bring them online, through the compiled pipeline.
+
+    Exit code: 0 done, 1 failed, 4 online values differ from those of training.
+    """
     from rich.console import Console
 
     from headrace.pipelines.compile import COMPILED
@@ -38,4 +41,6 @@ def materialize(
             on_event=progress,
         )
     display.show(record, Console())
-    raise typer.Exit(0 if record.state is State.SUCCEEDED else 1)
+    if record.state is not State.SUCCEEDED:
+        raise typer.Exit(1)
+    raise typer.Exit(0 if record.tasks["feature-check"].blessed else FOUND)

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 REPO = Path("feature_repo")
+#: Exit code when a check found something; 1 means that the command itself failed.
+FOUND = 4
 
 RepoOption = Annotated[
     Path, typer.Option("--repo", "-r", help="The Feast repository, with its registry applied.")

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headrace.cli.features.check import FOUND
-from headrace.cli.features.options import REPO, ConfigOption, RepoOption
+from headrace.cli.features.options import FOUND, REPO, ConfigOption, RepoOption
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -205,12 +205,23 @@ class RedisStreamSink:
             pipe.execute()
 
     def backlog(self) -> int:
-        """The stream's length; the consumer removes what it has processed."""
-        return cast(int, self._redis.xlen(self._stream))
+        """How many messages the slowest group has not processed; all of them without a group."""
+        if not self._redis.exists(self._stream):
+            return 0
+        groups = cast("list[dict[str, Any]]", self._redis.xinfo_groups(self._stream))
+        behind = [_behind(group) for group in groups]
+        if not behind or None in behind:
+            return cast(int, self._redis.xlen(self._stream))
+        return max(count for count in behind if count is not None)
 
     def close(self) -> None:
         """Closes the connection."""
         self._redis.close()
+
+
+def _behind(group: dict[str, Any]) -> int | None:
+    """Messages not delivered yet, which the server may not know, and not acknowledged yet."""
+    return None if group["lag"] is None else group["lag"] + group["pending"]
 
 
 def _number(position: Any) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import re
 import sys
+import threading
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from headrace.components.shared import files
 
 PACKAGE = __name__.partition(".")[0]
 _SHARED = f"{PACKAGE}.components.shared"
-_CORE_PACKAGES = ("kfp", "numpy", "pandas", "pyarrow")
+_CORE_PACKAGES = ("feast", "kfp", "numpy", "pandas", "polars", "pyarrow")
 _TFX_PACKAGES = (
     "tensorflow",
     "keras",
@@ -31,6 +32,8 @@ _TFX_PACKAGES = (
 _SKIPPED_SUFFIXES = frozenset({".pyc", ".md"})
 _SKIPPED_NAMES = frozenset({"metadata.yaml"})
 KEY_LENGTH = 16
+#: CPython 3.11 may fail to parse in two threads at once ("AST constructor recursion depth").
+_PARSING = threading.Lock()
 
 
 def digest_json(data: Any) -> str:
@@ -86,7 +89,8 @@ def package_version(name: str) -> str | None:
 
 def _imports(source: str) -> set[str]:
     try:
-        tree = ast.parse(source)
+        with _PARSING:
+            tree = ast.parse(source)
     except SyntaxError:
         return set()
     found: set[str] = set()

@@ -27,17 +27,18 @@ def arguments(
     Raises:
         ConfigError: the project is not valid, or has no feature store.
     """
-    repo = load(folder).feature_store.repo
-    if repo is None:
+    settings = load(folder).feature_store
+    if settings.repo is None or settings.service is None:
         raise ConfigError(
             f"{folder} has no feature store.",
-            fix="Name a Feast repository under `feature_store` in project.yaml.",
+            fix="Name repo and service under `feature_store` in project.yaml.",
         )
     values = training.arguments(folder, home=home)
-    root = (folder / repo).resolve()
+    root = (folder / settings.repo).resolve()
     return {
         **{name: values[name] for name in _SHARED},
         "repo_code": read_repo(root, config),
+        "service": settings.service,
         "root": str(root),
         "until": until,
     }

@@ -9,17 +9,22 @@ from kfp import dsl
 from headrace.components.data.ingest.component import ingest
 from headrace.components.features.feature_builder.component import feature_builder
 from headrace.components.features.materialize.component import materialize
+from headrace.components.monitoring.feature_check.component import feature_check
 from headrace.components.monitoring.run_status.component import run_status
 from headrace.pipelines.sizes import sized
 
 
-@dsl.pipeline(name="materialization", description="Sources to fresh features online.")
+@dsl.pipeline(
+    name="materialization",
+    description="Sources to fresh features online, checked against training's.",
+)
 def materialization_pipeline(
     project: str,
     sources: dict,
     data_version: str,
     features_code: dict,
     repo_code: dict,
+    service: str,
     root: str,
     until: str = "",
 ):
@@ -31,6 +36,7 @@ def materialization_pipeline(
         data_version: Any text that changes when the sources change.
         features_code: Files for `feature_builder`: features.py.
         repo_code: Files of the Feast repository.
+        service: Feature service to check in the end.
         root: Folder or URI that paths in the repository are relative to.
         until: Last moment to bring online (ISO 8601); empty for now.
     """
@@ -49,3 +55,5 @@ def materialization_pipeline(
         )
         # It changes stores outside of the pipeline, so no earlier run stands for it.
         sized(online, "data").set_caching_options(False).set_retry(num_retries=2)
+        checked = feature_check(repo_code=repo_code, root=root, service=service, as_of=until)
+        sized(checked, "data").set_caching_options(False).after(online)

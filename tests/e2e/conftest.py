@@ -77,3 +77,12 @@ def copy_of(tmp_path: Path) -> Callable[[Outcome], Path]:
         return Path(shutil.copytree(outcome.home, tmp_path / "home", symlinks=True))
 
     return copy
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the flagship that a test may change, with the Feast repository that it names."""
+    without = shutil.ignore_patterns(".*", "data", "__pycache__")
+    for folder in ("feature_repo", "examples/flights"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=without)
+    return tmp_path / "examples" / "flights"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ROOT, headrace
+from tests.e2e.conftest import headrace
 
 pytestmark = pytest.mark.e2e
 NEVER_CACHED = {"resolver", "resolver-2", "run-status"}
@@ -19,8 +19,19 @@ def test_one_command_ends_with_a_blessed_and_pushed_model(flights_run):
     assert set(flights_run.states().values()) == {"succeeded"}
     version = flights_run.home / "models" / "flights" / "1"
     assert (version / "saved_model.pb").exists()
-    assert (version / "assets.extra" / "headrace" / "manifest.json").exists()
+    manifest = json.loads((version / "assets.extra" / "headrace" / "manifest.json").read_text())
+    asked = manifest["feature_store"]
+    assert (asked["feature_service"], asked["feature_service_version"]) == ("flight_delay_v1", 1)
+    assert re.fullmatch(r"[0-9a-f]{20}", asked["registry_hash"])
+    assert asked["join_keys"] == ["carrier", "dest", "flight", "origin", "tailnum"]
+    assert set(asked["request_fields"]) == {"departs_at", "arrives_at", "distance"}
     assert flights_run.metrics()["example_count"] == 53_991
+
+
+def test_every_label_came_back_from_the_feature_store_once(flights_run):
+    built = flights_run.record.tasks["feature-builder"].outputs.artifacts["metrics"].metadata
+    joined = flights_run.record.tasks["historical-features"].outputs.artifacts["metrics"].metadata
+    assert built["rows_labels"] == joined["rows"] == 327_346
 
 
 def test_every_labelled_flight_is_used_and_none_twice(flights_run):
@@ -61,17 +72,20 @@ def test_the_second_run_is_cached_and_pushes_nothing_new(flights_run):
     assert again.versions("flights") == ["1"]
 
 
-def test_touching_the_model_trains_again_and_repeats_nothing_before(flights_run, copy_of, tmp_path):
+def test_touching_the_model_trains_again_and_repeats_nothing_before(flights_run, copy_of, project):
     home = copy_of(flights_run)
-    # The project names its Feast repository by a relative path.
-    without = shutil.ignore_patterns(".*", "data")
-    shutil.copytree(ROOT / "feature_repo", tmp_path / "feature_repo", ignore=without)
-    project = tmp_path / "examples" / "flights"
-    shutil.copytree(ROOT / "examples" / "flights", project, ignore=without)
     model = project / "model.py"
     model.write_text(model.read_text() + "\n# One more line.\n")
     again = headrace("run", project, home=home)
     ran = {name for name, state in again.states().items() if state == "succeeded"}
-    before = {"ingest", "feature-builder", "historical-features", "example-gen", "statistics-gen", "transform", "tuner"}
+    before = {
+        "ingest",
+        "feature-builder",
+        "historical-features",
+        "example-gen",
+        "statistics-gen",
+        "transform",
+        "tuner",
+    }
     assert "trainer" in ran
     assert not ran & before

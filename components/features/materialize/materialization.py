@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 from collections.abc import Mapping
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING
 import fsspec
 
 from headrace.components.shared import files
-from headrace.components.shared.errors import ConfigError
+from headrace.components.shared.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from feast import FeatureStore
+
     from headrace.feature_store.online import WriteResult
 
 _BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -43,6 +46,7 @@ def run(
     end = _moment(until)
     publish(built, f"{root.rstrip('/')}/data")
     with repo.registered(repo_code, root) as store:
+        _remember_normal(store, end)
         return {
             view.name: online.materialize(
                 store, [view.name], min(view.most_recent_end_time or _BEGINNING, end), end
@@ -68,6 +72,16 @@ def publish(built: Path, destination: str) -> None:
             system.makedirs(folder, exist_ok=True)
             system.put_file(str(path), temporary)
             system.mv(temporary, f"{folder}/{path.name}")
+
+
+def _remember_normal(store: FeatureStore, until: dt.datetime) -> None:
+    """Records the statistics of views that are new or changed, to tell drift by later."""
+    from headrace.feature_store.quality import baseline
+
+    new = [v.name for v in store.list_feature_views() if not baseline.read_baseline(store, v)]
+    for name in new:
+        with contextlib.suppress(DataError):  # a view without rows yet
+            baseline.record_baseline(store, [name], until=until)
 
 
 def summary(rows: Mapping[str, WriteResult], until: str) -> str:
