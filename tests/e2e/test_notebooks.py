@@ -136,6 +136,62 @@ def test_the_model_by_slice(execute, flights_run):
     assert has_plot(cells["calibration-plot"])
 
 
+def test_features_in_time_shows_what_a_wrong_join_costs(execute):
+    cells, found = execute(
+        "04_features_in_time",
+        tiny="tiny['mean_delay'].to_list()",
+        marks="[marks[name].isoformat() for name in ('prediction', 'departure', 'arrival')]",
+        auc="auc_by_join",
+        floor="floor",
+        caught="caught",
+        added="[line for line in after.splitlines() if line not in before]",
+        new="more[NEW].drop_nulls().is_between(0, 1).all()",
+        worth="worth",
+        written="{name: result.written for name, result in written.items()}",
+        compared="asked.height * len(names)",
+        served="NEW in names and 'leg_late' in names and online['leg_late'].count()",
+        differing="differing",
+        stale="stale",
+        years_later="years_later",
+    )
+    assert found["tiny"] == [None, 5.0, 5.0, 12.0, 12.0, None, 40.0]
+    assert found["marks"] == sorted(found["marks"])
+
+    auc, floor = found["auc"], found["floor"]
+    right = auc.pop("two hours before")
+    assert right["notebook"] == right["service"] > floor + 0.03
+    for name in ("as of arrival", "the day's table"):
+        # They promise more than the right join, and deliver less than no statistics at all.
+        assert auc[name]["notebook"] > right["notebook"] + 0.05
+        assert auc[name]["service"] < floor - 0.01
+    latest = auc["the latest value"]
+    assert right["service"] > latest["notebook"] > latest["service"] + 0.02
+    # The text says which the leakage check catches, and by how many columns.
+    assert list(found["caught"].values()) == [0, 3, 1, 0]
+
+    assert len(found["added"]) == 1
+    assert found["new"]
+    worth = found["worth"]
+    assert 0.55 < worth["alone"] < 0.65
+    gain = worth["schedule and weather, and the new one"] - worth["schedule and weather"]
+    assert gain > 0.01
+    assert abs(worth["all features, and the new one"] - worth["all features"]) < 0.004
+
+    assert found["written"]["origin_delays"] == 3
+    assert found["compared"] > 3000
+    assert found["served"] > 10
+    assert found["differing"] == 0
+    # The moment after the ttl, and how Feast's reader answers for ever.
+    assert found["stale"] == {
+        "0": "PRESENT",
+        "6": "PRESENT",
+        "12": "PRESENT",
+        "13": "OUTSIDE_MAX_AGE",
+    }
+    assert found["years_later"] is not None
+    assert has_plot(cells["one-flight"]) and has_plot(cells["auc-plot"])
+
+
 def test_without_a_run_the_notebook_says_how_to_make_one(execute, tmp_path):
     with pytest.raises(CellExecutionError, match="make demo"):
         execute("03_analyse_the_model_by_slice", home=tmp_path)
