@@ -92,8 +92,8 @@ def _compared(
     import polars as pl
     from pyarrow import parquet
 
+    from headrace.feature_store.clock import moment
     from headrace.feature_store.quality import skew
-    from headrace.feature_store.quality.moments import moment
 
     if log:
         return skew.compare_logs(store, service, parquet.read_table(log), tolerance=tolerance)

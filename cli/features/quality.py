@@ -47,9 +47,9 @@ def quality(
     """Check features against their baseline and their view's tags; exit code 4 on alarms."""
     from rich.console import Console
 
+    from headrace.feature_store.clock import moment
     from headrace.feature_store.quality import alarms
     from headrace.feature_store.quality.baseline import folder, record_baseline
-    from headrace.feature_store.quality.moments import moment
     from headrace.feature_store.quality.pulls import BEGINNING
     from headrace.feature_store.repo import open_store
 

@@ -47,4 +47,20 @@ def test_features_come_online_as_training_has_them(
 def test_a_moment_that_is_none_is_refused(flights_run: Outcome, project: Path, copy_of) -> None:
     outcome = refresh(project, copy_of(flights_run), "yesterday")
     assert outcome.code == 1
-    assert "until is 'yesterday', which is no moment." in outcome.output
+    assert "'yesterday' is no moment." in outcome.output
+
+
+def test_a_new_feature_comes_online_for_every_entity(
+    flights_run: Outcome, project: Path, copy_of
+) -> None:
+    home = copy_of(flights_run)
+    assert refresh(project, home, "2013-07-01T12:00:00Z").code == 0
+    rolling = project.parents[1] / "feature_repo" / "rolling.py"
+    old = '*windows("dest", "overdue", ["stuck"], [6]),'
+    assert old in rolling.read_text()
+    rolling.write_text(rolling.read_text().replace(old, old.replace("[6]", "[6, 2]")))
+    # The check asks for entities that had no event in this hour, too.
+    after = refresh(project, home, "2013-07-01T13:00:00Z")
+    assert after.code == 0, after.output
+    assert after.states()["ingest"] == "cached"
+    assert after.states()["feature-builder"] == "succeeded"

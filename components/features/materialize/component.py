@@ -17,8 +17,8 @@ def materialize(
     """Publishes the tables of features, applies the Feast repository and fills the online store.
 
     Tables appear whole; rows that a stream has added stay. Online, the newest row of each entity
-    since the last materialisation is written, and never over a newer one. The statistics of a view
-    that is new or changed are recorded as its baseline.
+    since the last materialisation is written, and never over a newer one. A view that is new or
+    changed is written whole, and its statistics are recorded as its baseline.
 
     Args:
         built: Sources from `feature_builder`.

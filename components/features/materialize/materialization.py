@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import fsspec
 
 from headrace.components.shared import files
-from headrace.components.shared.errors import ConfigError, DataError
+from headrace.components.shared.errors import DataError
 
 if TYPE_CHECKING:
-    from feast import FeatureStore
+    from feast import FeatureStore, FeatureView
 
     from headrace.feature_store.online import WriteResult
 
@@ -41,16 +41,14 @@ def run(
         StorageError: the tables cannot be written.
         OnlineStoreError: the online store does not answer.
     """
-    from headrace.feature_store import online, repo
+    from headrace.feature_store import repo
+    from headrace.feature_store.clock import moment
 
-    end = _moment(until)
+    end = moment(until)
     publish(built, f"{root.rstrip('/')}/data")
     with repo.registered(repo_code, root) as store:
-        _remember_normal(store, end)
         return {
-            view.name: online.materialize(
-                store, [view.name], min(view.most_recent_end_time or _BEGINNING, end), end
-            )[view.name]
+            view.name: _bring_online(store, view, end)
             for view in store.list_feature_views()
             if view.online
         }
@@ -74,14 +72,22 @@ def publish(built: Path, destination: str) -> None:
             system.mv(temporary, f"{folder}/{path.name}")
 
 
-def _remember_normal(store: FeatureStore, until: dt.datetime) -> None:
-    """Records the statistics of views that are new or changed, to tell drift by later."""
+def _bring_online(store: FeatureStore, view: FeatureView, end: dt.datetime) -> WriteResult:
+    """Writes what is new since the last time; for a new or changed view, everything.
+
+    A changed view may have a feature that entities without new rows would lack online. What tells
+    it is that there is no baseline of its definition, which is therefore recorded last.
+    """
+    from headrace.feature_store import online
     from headrace.feature_store.quality import baseline
 
-    new = [v.name for v in store.list_feature_views() if not baseline.read_baseline(store, v)]
-    for name in new:
-        with contextlib.suppress(DataError):  # a view without rows yet
-            baseline.record_baseline(store, [name], until=until)
+    known = baseline.read_baseline(store, view) is not None
+    start = view.most_recent_end_time if known else None
+    written = online.materialize(store, [view.name], min(start or _BEGINNING, end), end)
+    if not known:
+        with contextlib.suppress(DataError):  # the view has no rows yet
+            baseline.record_baseline(store, [view.name], until=end)
+    return written[view.name]
 
 
 def summary(rows: Mapping[str, WriteResult], until: str) -> str:
@@ -90,15 +96,3 @@ def summary(rows: Mapping[str, WriteResult], until: str) -> str:
     lines += ["| view | written | online is newer |", "| --- | ---: | ---: |"]
     lines += [f"| {name} | {row.written:,} | {row.skipped_older:,} |" for name, row in rows.items()]
     return "\n".join(lines) + "\n"
-
-
-def _moment(text: str) -> dt.datetime:
-    if not text:
-        return dt.datetime.now(dt.UTC)
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(
-            f"until is {text!r}, which is no moment.", fix="Write it as 2013-12-31T12:00:00Z."
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

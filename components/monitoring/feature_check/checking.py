@@ -46,8 +46,8 @@ def run(
     import polars as pl
 
     from headrace.feature_store import repo
+    from headrace.feature_store.clock import moment
     from headrace.feature_store.quality import skew
-    from headrace.feature_store.quality.moments import moment
 
     with tempfile.TemporaryDirectory() as place:
         code = {**repo_code, repo.CONFIG_FILE: _with_own_registry(repo_code, place)}
