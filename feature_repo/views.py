@@ -62,13 +62,16 @@ ROLLING = {
     "aircraft_status": ([entities.aircraft], timedelta(days=28)),
 }
 
+# The times of an aircraft's last leg run on with the calendar, which is no drift.
+LIMITS = {"aircraft_status": {"headrace.max_drift": "1"}}
+
 delays = {
     view.name: feature_view(
         view,
         entities=ROLLING[view.name][0],
         source=sources.delays[view.name],
         ttl=ROLLING[view.name][1],
-        tags=OPERATIONS,
+        tags={**OPERATIONS, **LIMITS.get(view.name, {})},
     )
     for view in VIEWS
 }

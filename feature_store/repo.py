@@ -16,6 +16,7 @@ import yaml
 from headrace.components.shared import project_code
 from headrace.components.shared.errors import ConfigError, HeadraceError
 from headrace.components.shared.text import nearest
+from headrace.feature_store.rolling.definition import TAG as ROLLING_TAG
 
 if TYPE_CHECKING:
     from feast import FeatureService, FeatureStore
@@ -182,7 +183,7 @@ def feature_service(store: FeatureStore, name: str) -> FeatureService:
 def registry_hash(store: FeatureStore) -> str:
     """A hash of every definition in the registry, the same wherever and whenever it is applied.
 
-    Places of tables, times of creation and compiled code do not count.
+    Places of tables, times of creation, owners, descriptions and tags do not count.
     """
     from google.protobuf.json_format import MessageToDict
 
@@ -197,13 +198,25 @@ def registry_hash(store: FeatureStore) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:20]
 
 
-#: Keys of a specification that say where or in which form, not what.
-_INCIDENTAL = {"uri", "path", "body", "createdTimestamp", "lastUpdatedTimestamp", "batchSource"}
+#: Keys of a specification that say where, whose or in which form, not what.
+_INCIDENTAL = {
+    "batchSource",
+    "body",
+    "createdTimestamp",
+    "description",
+    "lastUpdatedTimestamp",
+    "owner",
+    "path",
+    "uri",
+}
 
 
 def _defining(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _defining(item) for key, item in value.items() if key not in _INCIDENTAL}
+        kept = {key: _defining(item) for key, item in value.items() if key not in _INCIDENTAL}
+        if "tags" in kept:
+            kept["tags"] = kept["tags"].get(ROLLING_TAG)
+        return kept
     if isinstance(value, list):
         return [_defining(item) for item in value]
     return value

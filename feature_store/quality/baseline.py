@@ -25,7 +25,7 @@ from headrace.components.shared.errors import ConfigError, DataError, StorageErr
 from headrace.components.shared.text import nearest
 from headrace.feature_store.quality.pulls import BEGINNING, TIME, rows_between
 from headrace.feature_store.quality.statistics import FeatureStatistics, describe
-from headrace.feature_store.rolling.registry import TAG as ROLLING_TAG
+from headrace.feature_store.rolling.definition import TAG as ROLLING_TAG
 
 FOLDER = "baselines"
 

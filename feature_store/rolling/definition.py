@@ -8,6 +8,9 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Literal
 
+#: The tag of a feature view that holds its rolling definition as JSON.
+TAG = "headrace.rolling"
+
 Function = Literal["mean", "sum", "count", "last"]
 
 #: Columns that every table of events has. `known_at` is the first moment anybody could know it.

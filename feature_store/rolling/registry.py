@@ -14,14 +14,11 @@ from feast import FeatureStore, FeatureView, Field
 from feast.types import Float64, Int64
 from pydantic import TypeAdapter
 
-from headrace.feature_store.rolling.definition import RollingView
+from headrace.feature_store.rolling.definition import TAG, RollingView
 
 if TYPE_CHECKING:
     from feast import Entity
     from feast.data_source import DataSource
-
-#: The tag that holds a view's definition as JSON.
-TAG = "headrace.rolling"
 
 _DEFINITION = TypeAdapter(RollingView)
 
