@@ -13,7 +13,7 @@ import typer
 
 from headrace import __version__
 from headrace.cli import compile as compile_command
-from headrace.cli import init, run, runs
+from headrace.cli import init, lint, run, runs
 from headrace.cli.features import main as features
 from headrace.components.shared.errors import HeadraceError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("compile")(compile_command.compile_pipelines)
+app.command("lint")(lint.lint)
 app.add_typer(runs.app, name="runs")
 app.add_typer(features.app, name="features")
 
