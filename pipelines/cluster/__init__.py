@@ -1,0 +1,1 @@
+"""Runs, schedules and uploads on a Kubeflow Pipelines server, through its own Python client."""

@@ -1,0 +1,119 @@
+"""A project as arguments that mean something on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from headrace.components.shared.config.data import Source
+from headrace.components.shared.config.project import load
+from headrace.components.shared.errors import ConfigError
+from headrace.pipelines.compile import COMPILED
+
+PipelineName = Literal["training", "materialization"]
+_PACKAGE = "package://"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """A project that is to run on a cluster.
+
+    Attributes:
+        folder: The project.
+        pipeline: Which compiled pipeline.
+        overrides: Keys to set instead of project.yaml's, as ``section.key=value``.
+        data_in_image: The step image holds the packages that ``package://`` sources name.
+        feature_root: Where the Feast repository's files are on the cluster, for materialization.
+        feature_config: Configuration file of the Feast repository, for materialization.
+    """
+
+    folder: Path
+    pipeline: PipelineName = "training"
+    overrides: Sequence[str] = ()
+    data_in_image: bool = False
+    feature_root: str | None = None
+    feature_config: str | None = None
+
+    @property
+    def package(self) -> Path:
+        """The compiled pipeline."""
+        return COMPILED / f"{self.pipeline}.yaml"
+
+
+def arguments(work: Work) -> dict[str, Any]:
+    """Values for every parameter of the pipeline.
+
+    Raises:
+        ConfigError: the project is not valid, or names places that only this machine has.
+        SourceError: a source does not exist.
+    """
+    project = load(work.folder, work.overrides)
+    for name, source in project.sources.items():
+        _require_reachable(name, source, data_in_image=work.data_in_image)
+    if work.pipeline == "materialization":
+        return _materialization(work)
+    _require_shared(project.serving.destination)
+    from headrace.pipelines.training import arguments as training
+
+    # The destination is a URI, so that no home is needed.
+    return training.arguments(work.folder, home=Path(), overrides=work.overrides)
+
+
+def _materialization(work: Work) -> dict[str, Any]:
+    from headrace.pipelines.materialization import arguments as materialization
+
+    if work.overrides:
+        raise ConfigError(
+            "--set changes the training pipeline only.", fix="Change project.yaml instead."
+        )
+    if not work.feature_root or not _is_shared(work.feature_root):
+        raise ConfigError(
+            "Materialization on a cluster needs a place for the Feast repository's tables and "
+            f"registry that its steps share, got {work.feature_root or 'none'}.",
+            fix="Give it with --feature-root, such as s3://bucket/features.",
+        )
+    values = materialization.arguments(work.folder, home=Path(), config=work.feature_config)
+    return {**values, "root": work.feature_root}
+
+
+def _require_reachable(name: str, source: Source, *, data_in_image: bool) -> None:
+    """Refuses a source that a step on another machine would not find."""
+    path = source.path
+    if path is None or PurePosixPath(path).is_absolute():
+        return
+    if path.startswith(_PACKAGE):
+        if data_in_image:
+            return
+        raise ConfigError(
+            f"Source {name!r} is {path}: data inside a Python package, which the steps' image "
+            "need not hold.",
+            fix=f"Use format sql or delta with a URI, or a path on a volume that steps mount. If "
+            f"{path.removeprefix(_PACKAGE).partition('/')[0]!r} is installed in your image, say so "
+            "with --data-in-image.",
+        )
+    if "://" in path:
+        return
+    raise ConfigError(
+        f"Source {name!r} has the path {path}, relative to the project on this machine. "
+        "Steps on a cluster do not have it.",
+        fix="Use format sql, or format delta with a URI such as s3://bucket/table, or the absolute "
+        "path of a volume that steps mount under the same path as this machine.",
+    )
+
+
+def _require_shared(destination: str) -> None:
+    """Refuses to push models into a folder that ends with the step."""
+    if not _is_shared(destination):
+        raise ConfigError(
+            f"serving.destination is {destination}, a folder of this machine. On a cluster the "
+            "model would be lost with the step that pushed it.",
+            fix="Set a URI that servers read too, in project.yaml or with "
+            "--set serving.destination=s3://bucket/models; for a mounted volume "
+            "file:///mnt/models.",
+        )
+
+
+def _is_shared(place: str) -> bool:
+    return "://" in place

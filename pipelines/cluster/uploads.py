@@ -1,0 +1,93 @@
+"""Pipelines kept on a server, in versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kfp_server_api  # type: ignore[import-untyped]
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from headrace.pipelines.cluster import lookup, package
+from headrace.pipelines.cluster.client import Cluster
+from headrace.pipelines.cluster.errors import ClusterError
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A version on the server.
+
+    Attributes:
+        pipeline_id: The pipeline.
+        version_id: The version.
+        version: The version's name.
+        new: False when the server had it.
+    """
+
+    pipeline_id: str
+    version_id: str
+    version: str
+    new: bool
+
+
+def upload(
+    cluster: Cluster, name: str, spec: dict[str, Any], version: str | None = None
+) -> Uploaded:
+    """Makes a pipeline, or a new version of it; nothing when the server has the same content.
+
+    Args:
+        cluster: The server.
+        name: The pipeline's name.
+        spec: The compiled pipeline.
+        version: The version's name; a hash of the content when left out.
+
+    Raises:
+        ClusterError: the version exists with other content, or the server refused or failed.
+    """
+    label = version or package.fingerprint(spec)
+    pipeline = _pipeline(cluster, name)
+    existing = _version(cluster, pipeline.pipeline_id, label)
+    if existing is None:
+        return _new_version(cluster, pipeline.pipeline_id, label, spec)
+    if not same_pipeline(existing.pipeline_spec, spec):
+        raise ClusterError(
+            f"Pipeline {name!r} has a version {label!r} with other content on {cluster.url}.",
+            fix="Choose another --version, or leave it out: then it is a hash of the content.",
+            status=409,
+        )
+    return Uploaded(pipeline.pipeline_id, existing.pipeline_version_id, label, new=False)
+
+
+def same_pipeline(one: Any, other: Any) -> bool:
+    """Whether two specifications mean the same; a server writes numbers in another way."""
+    return bool(_parsed(one) == _parsed(other))
+
+
+def _parsed(spec: Any) -> Any:
+    # Servers nest it when there is a platform specification too.
+    inner = spec.get("pipeline_spec", spec) if isinstance(spec, dict) else {}
+    return json_format.ParseDict(
+        inner, pipeline_spec_pb2.PipelineSpec(), ignore_unknown_fields=True
+    )
+
+
+def _pipeline(cluster: Cluster, name: str) -> Any:
+    namespace = cluster.namespace or None
+    found = cluster.client.list_pipelines(filter=lookup.named(name), namespace=namespace)
+    if found.pipelines:
+        return found.pipelines[0]
+    pipeline = kfp_server_api.V2beta1Pipeline(display_name=name, namespace=namespace)
+    return cluster.client.pipelines.pipeline_service_create_pipeline(pipeline=pipeline)
+
+
+def _version(cluster: Cluster, pipeline_id: str, label: str) -> Any:
+    found = cluster.client.list_pipeline_versions(pipeline_id, filter=lookup.named(label))
+    versions = found.pipeline_versions
+    return versions[0] if versions else None
+
+
+def _new_version(cluster: Cluster, pipeline_id: str, label: str, spec: dict[str, Any]) -> Uploaded:
+    with package.file_of(spec) as file, cluster.quiet() as client:
+        version = client.upload_pipeline_version(str(file), label, pipeline_id=pipeline_id)
+    return Uploaded(pipeline_id, version.pipeline_version_id, label, new=True)
