@@ -14,6 +14,7 @@ import typer
 from headrace import __version__
 from headrace.cli import compile as compile_command
 from headrace.cli import init, lint, run, runs
+from headrace.cli.cluster import remote, schedule, submit, upload
 from headrace.cli.features import main as features
 from headrace.components.shared.errors import HeadraceError
 
@@ -29,6 +30,10 @@ app.command("compile")(compile_command.compile_pipelines)
 app.command("lint")(lint.lint)
 app.add_typer(runs.app, name="runs")
 app.add_typer(features.app, name="features")
+app.command("submit")(submit.submit)
+app.add_typer(schedule.app, name="schedule")
+app.command("upload")(upload.upload)
+app.add_typer(remote.app, name="remote")
 
 
 def _version(value: bool) -> None:

@@ -1,0 +1,1 @@
+"""Commands on a Kubeflow Pipelines server. One module per command or group."""
