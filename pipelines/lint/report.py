@@ -6,7 +6,6 @@ import json
 from collections import Counter
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from headrace.pipelines.lint.model import Finding, Severity
@@ -23,8 +22,8 @@ def write_text(results: Results) -> None:
         console.print(Text(file, style="bold cyan"), soft_wrap=True)
         if not findings:
             console.print(Text("  ✓ nothing found", style="green"))
-        for finding in findings:
-            _print(finding, console)
+        for group in _alike(findings):
+            _print(group, console)
         console.print()
     console.print(Text(summary(results), style="bold"))
 
@@ -62,16 +61,22 @@ def summary(results: Results) -> str:
     )
 
 
-def _print(finding: Finding, console: Console) -> None:
-    style = _STYLES[finding.severity]
-    head = Text.assemble(
-        (f"{_MARKS[finding.severity]} {finding.rule} {finding.name}", style),
-        (f"  {finding.task or 'the whole file'}", "bold"),
-    )
-    # Names and paths stay in one piece, to be searched for and copied.
-    console.print(Padding(head, (0, 0, 0, 2), expand=False), soft_wrap=True)
-    for line, shade in ((finding.message, ""), (finding.fix, "dim")):
-        console.print(Padding(Text(line, style=shade), (0, 0, 0, 4), expand=False))
+def _alike(findings: list[Finding]) -> list[list[Finding]]:
+    """Findings that differ in the task alone, together: a habit fills one entry, not twenty."""
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.rule, finding.message, finding.fix), []).append(finding)
+    return list(groups.values())
+
+
+def _print(group: list[Finding], console: Console) -> None:
+    first = group[0]
+    head = f"  {_MARKS[first.severity]} {first.rule} {first.name}"
+    tasks = ", ".join(finding.task or "the whole file" for finding in group)
+    console.print(Text(head, style=_STYLES[first.severity]))
+    for line, style in ((tasks, "bold"), (first.message, ""), (first.fix, "dim")):
+        # Unwrapped, names and paths stay in one piece, to be searched for and copied.
+        console.print(Text(f"    {line}", style=style), soft_wrap=True)
 
 
 def _counts(results: Results) -> Counter[Severity]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
@@ -142,6 +142,10 @@ def malformed(pipeline: Pipeline, settings: Settings) -> Iterator[Found]:
     """Passes on what the messages' parser refused."""
     for error in pipeline.errors:
         yield Found("", f"A value does not parse: {error}.", "Compile the pipeline again.")
+    for document in pipeline.extras:
+        if not isinstance(document, Mapping):
+            kind = type(document).__name__
+            yield Found("", f"A document of the file is a {kind}, not a mapping.", "Remove it.")
 
 
 @rule(

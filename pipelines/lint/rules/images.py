@@ -27,10 +27,10 @@ def no_image(pipeline: Pipeline, settings: Settings) -> Iterator[Found]:
 )
 def moving_tag(pipeline: Pipeline, settings: Settings) -> Iterator[Found]:
     """Finds images without tag, or with the tag ``latest``."""
-    for path, name, tag, users in _tagged(pipeline):
+    for step, name, tag in _tagged(pipeline):
         if tag in ("", "latest"):
             what = "the tag `latest`" if tag else "no tag"
-            yield Found(path, f"Image `{name}` has {what}{users}.", _FIX.format(name=name))
+            yield Found(step.task.path, f"Image `{name}` has {what}.", _FIX.format(name=name))
 
 
 @rule(
@@ -41,27 +41,20 @@ def moving_tag(pipeline: Pipeline, settings: Settings) -> Iterator[Found]:
 )
 def unpinned(pipeline: Pipeline, settings: Settings) -> Iterator[Found]:
     """Finds images that a tag names and no digest."""
-    for path, name, tag, users in _tagged(pipeline):
+    for step, name, tag in _tagged(pipeline):
         if tag not in ("", "latest"):
-            message = f"Image `{name}:{tag}` is not pinned by digest{users}."
-            yield Found(path, message, _FIX.format(name=name))
+            message = f"Image `{name}:{tag}` is not pinned by digest."
+            yield Found(step.task.path, message, _FIX.format(name=name))
 
 
-def _tagged(pipeline: Pipeline) -> Iterator[tuple[str, str, str, str]]:
-    """Images without digest: first user's path, name, tag, and how many more users there are.
-
-    Images that come from parameters are not known yet.
-    """
-    steps: dict[str, list[Step]] = {}
+def _tagged(pipeline: Pipeline) -> Iterator[tuple[Step, str, str]]:
+    """Steps whose image has no digest: name and tag. Images from parameters are not known yet."""
     for step in pipeline.steps:
         image = step.container.image
         if image and "@" not in image and "{{" not in image:
-            steps.setdefault(image, []).append(step)
-    for image, users in steps.items():
-        folder, slash, last = image.rpartition("/")
-        name, _, tag = last.partition(":")
-        others = f" (here and in {len(users) - 1} more)" if len(users) > 1 else ""
-        yield users[0].task.path, f"{folder}{slash}{name}", tag, others
+            folder, slash, last = image.rpartition("/")
+            name, _, tag = last.partition(":")
+            yield step, f"{folder}{slash}{name}", tag
 
 
 RULES = (no_image, moving_tag, unpinned)

@@ -32,7 +32,8 @@ _WORDS = {
     "HR501",
     "default-type",
     Severity.ERROR,
-    "The driver compares a value's type with the parameter's and stops the run.",
+    "A default of another type stops the run in the driver, or reaches the step as it is.",
+    only=Target.KUBEFLOW,
 )
 def default_type(pipeline: Pipeline, settings: Settings) -> Iterator[Found]:
     """Compares the defaults of the pipeline and of its tasks' inputs with their types."""

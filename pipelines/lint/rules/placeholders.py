@@ -153,13 +153,18 @@ def omitted_default(pipeline: Pipeline, settings: Settings) -> Iterator[Found]:
         text = "\0".join(w for w in words if "$.outputs" not in w and not _structure(w))
         named = {m["name"] for m in _INPUT.finditer(text) if m["kind"] == "parameters"}
         definitions = task.component.input_definitions.parameters
-        for name in sorted(named & set(definitions)):
-            if name not in task.spec.inputs.parameters and definitions[name].is_optional:
-                yield Found(
-                    task.path,
-                    f"The command names input `{name}`, and the task leaves it to its default.",
-                    f"Pass `{name}` explicitly, also where it has the default's value.",
-                )
+        omitted = [
+            name
+            for name in sorted(named & set(definitions))
+            if definitions[name].is_optional and name not in task.spec.inputs.parameters
+        ]
+        if omitted:
+            names = ", ".join(f"`{name}`" for name in omitted)
+            yield Found(
+                task.path,
+                f"The command names inputs that the task leaves to their defaults: {names}.",
+                "Pass them explicitly, also where they have the default's value.",
+            )
 
 
 @rule(

@@ -126,7 +126,8 @@ def unused_executor(pipeline: Pipeline, settings: Settings) -> Iterator[Found]:
 def ignored_document(pipeline: Pipeline, settings: Settings) -> Iterator[Found]:
     """Finds documents for other platforms, or for nothing known."""
     others = [d for d in pipeline.platforms if "kubernetes" not in _mapping(d.get("platforms"))]
-    for _ in [*others, *pipeline.extras]:
+    unknown = [document for document in pipeline.extras if isinstance(document, Mapping)]
+    for _ in [*others, *unknown]:
         message = "The file holds a document that the server ignores."
         yield Found("", message, "Remove it.")
 

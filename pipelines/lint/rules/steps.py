@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from headrace.pipelines.lint.model import Found, Settings, Severity, Target, rule
 from headrace.pipelines.lint.pipeline import Pipeline
 
-_SECRET = re.compile(r"(?:^|_)(PASSWORD|PASSWD|TOKEN|SECRET|API_?KEY|CREDENTIALS?)(?:_KEY)?$")
+_SECRET = re.compile(
+    r"(?:^|_)(PASSWORD|PASSWD|TOKEN|SECRET|API_?KEY|CREDENTIALS?)(?:_(?:ACCESS_)?KEY)?$"
+)
 
 
 @rule(
