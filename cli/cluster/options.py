@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from headrace.cli.options import SetOption
 from headrace.pipelines.cluster.connection import Connection
 
 _PANEL = "Server"
@@ -22,7 +24,7 @@ def _option(name: str, variables: str | list[str], text: str, **more: Any) -> An
     )
 
 
-_OPTIONS: dict[str, Any] = {
+_CONNECTION: dict[str, Any] = {
     "host": Annotated[
         str | None,
         _option(
@@ -88,79 +90,111 @@ _OPTIONS: dict[str, Any] = {
     ],
 }
 
-PipelineOption = Annotated[
-    Literal["training", "materialization"], typer.Option("--pipeline", help="Which pipeline.")
-]
-ExperimentOption = Annotated[
-    str | None, typer.Option("--experiment", help="Group of runs.", show_default="the project")
-]
-RootOption = Annotated[
-    str | None,
-    typer.Option(
-        "--pipeline-root",
-        envvar="HEADRACE_KFP_PIPELINE_ROOT",
-        help="URI of the folder for artifacts.",
-        show_default="the server's",
-    ),
-]
-AccountOption = Annotated[
-    str | None,
-    typer.Option(
-        "--service-account",
-        envvar="HEADRACE_KFP_SERVICE_ACCOUNT",
-        help="Kubernetes service account of the steps.",
-        show_default="the server's",
-    ),
-]
-DataOption = Annotated[
-    bool,
-    typer.Option("--data-in-image", help="The steps' image holds the `package://` sources."),
-]
-FeatureRootOption = Annotated[
-    str | None,
-    typer.Option(
-        "--feature-root",
-        help="materialization: URI of the Feast repository's tables and registry.",
-        show_default=False,
-    ),
-]
-FeatureConfigOption = Annotated[
-    str | None,
-    typer.Option(
-        "--feature-config",
-        help="materialization: configuration file, such as feature_store.redis.yaml.",
-        show_default=False,
-    ),
-]
+_WORK: dict[str, Any] = {
+    "pipeline": Annotated[
+        Literal["training", "materialization"], typer.Option("--pipeline", help="Which pipeline.")
+    ],
+    "compiled": Annotated[
+        Path | None,
+        typer.Option(
+            "--compiled",
+            envvar="HEADRACE_KFP_COMPILED",
+            help="Folder that `headrace compile` wrote, with the names of your images.",
+            show_default="the installation's",
+        ),
+    ],
+    "overrides": SetOption,
+    "data_in_image": Annotated[
+        bool,
+        typer.Option("--data-in-image", help="The steps' image holds the `package://` sources."),
+    ],
+    "feature_root": Annotated[
+        str | None,
+        typer.Option(
+            "--feature-root",
+            help="materialization: URI of the Feast repository's tables and registry.",
+            show_default=False,
+        ),
+    ],
+    "feature_config": Annotated[
+        str | None,
+        typer.Option(
+            "--feature-config",
+            help="materialization: configuration file, such as feature_store.redis.yaml.",
+            show_default=False,
+        ),
+    ],
+}
+_SETTINGS: dict[str, Any] = {
+    "experiment": Annotated[
+        str | None, typer.Option("--experiment", help="Group of runs.", show_default="the project")
+    ],
+    "pipeline_root": Annotated[
+        str | None,
+        typer.Option(
+            "--pipeline-root",
+            envvar="HEADRACE_KFP_PIPELINE_ROOT",
+            help="URI of the folder for artifacts.",
+            show_default="the server's",
+        ),
+    ],
+    "service_account": Annotated[
+        str | None,
+        typer.Option(
+            "--service-account",
+            envvar="HEADRACE_KFP_SERVICE_ACCOUNT",
+            help="Kubernetes service account of the steps.",
+            show_default="the server's",
+        ),
+    ],
+}
+#: A command's parameter, the options that stand for it, what is made of their values.
+_GROUPS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
+    "connection": (_CONNECTION, Connection),
+    "work": (_WORK, dict),
+    "settings": (_SETTINGS, dict),
+}
+_DEFAULTS: dict[str, Any] = {
+    "insecure": Connection.insecure,
+    "timeout": Connection.timeout,
+    "pipeline": "training",
+    "data_in_image": False,
+}
+
 EveryOption = Annotated[
     float, typer.Option("--every", min=0.01, help="Seconds between two looks at the run.")
 ]
 RunArgument = Annotated[str, typer.Argument(help="A run's id or name, or `latest`.")]
-ProjectOrFile = Annotated[
-    Path, typer.Argument(help="A compiled pipeline, or a project folder.", show_default=False)
-]
 
 
-def connected(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command with a parameter ``connection`` the options that make one."""
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options that its parameters connection, work and settings stand for."""
+    names = inspect.signature(command).parameters
+    groups = {name: group for name, group in _GROUPS.items() if name in names}
 
     @functools.wraps(command)
     def with_options(**values: Any) -> None:
-        fields = {name: values.pop(name) for name in _OPTIONS}
-        command(connection=Connection(**fields), **values)
+        made = {
+            name: make(**{option: values.pop(option) for option in options})
+            for name, (options, make) in groups.items()
+        }
+        command(**made, **values)
 
-    hints = get_type_hints(command, include_extras=True)
-    own = [
-        parameter.replace(annotation=hints[name])
-        for name, parameter in inspect.signature(command).parameters.items()
-        if name != "connection"
-    ]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    more = [
-        inspect.Parameter(name, keyword, default=getattr(Connection, name), annotation=kind)
-        for name, kind in _OPTIONS.items()
-    ]
+    parameters = [*_own(command, groups), *itertools.chain(*map(_options, groups.values()))]
     # Typer reads both.
-    with_options.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]
-    with_options.__annotations__ = {item.name: item.annotation for item in [*own, *more]}
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {item.name: item.annotation for item in parameters}
     return with_options
+
+
+def _own(command: Callable[..., None], groups: Iterable[str]) -> Iterator[inspect.Parameter]:
+    hints = get_type_hints(command, include_extras=True)
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name not in groups:
+            yield parameter.replace(annotation=hints[name])
+
+
+def _options(group: tuple[dict[str, Any], Any]) -> Iterator[inspect.Parameter]:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    for name, kind in group[0].items():
+        yield inspect.Parameter(name, keyword, default=_DEFAULTS.get(name), annotation=kind)

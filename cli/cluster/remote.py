@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from headrace.cli.cluster.options import EveryOption, RunArgument, connected
+from headrace.cli.cluster.options import EveryOption, RunArgument, grouped
 from headrace.cli.cluster.submit import follow
 from headrace.pipelines.cluster.connection import Connection
 
@@ -16,7 +16,7 @@ app = typer.Typer(
 
 
 @app.command("list")
-@connected
+@grouped
 def list_runs(
     connection: Connection,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
@@ -34,7 +34,7 @@ def list_runs(
 
 
 @app.command()
-@connected
+@grouped
 def show(connection: Connection, run: RunArgument = "latest") -> None:
     """Shows a run's steps, their states and errors."""
     from rich.console import Console
@@ -55,7 +55,7 @@ def show(connection: Connection, run: RunArgument = "latest") -> None:
 
 
 @app.command()
-@connected
+@grouped
 def watch(connection: Connection, run: RunArgument = "latest", every: EveryOption = 5.0) -> None:
     """Shows a run until it has ended.
 
@@ -69,7 +69,7 @@ def watch(connection: Connection, run: RunArgument = "latest", every: EveryOptio
 
 
 @app.command()
-@connected
+@grouped
 def logs(
     connection: Connection,
     run: RunArgument = "latest",
@@ -100,7 +100,7 @@ def logs(
 
 
 @app.command()
-@connected
+@grouped
 def retry(connection: Connection, run: RunArgument) -> None:
     """Runs the failed steps of a run again."""
     from headrace.pipelines.cluster import runs
@@ -113,7 +113,7 @@ def retry(connection: Connection, run: RunArgument) -> None:
 
 
 @app.command()
-@connected
+@grouped
 def terminate(connection: Connection, run: RunArgument) -> None:
     """Stops a run."""
     from headrace.pipelines.cluster import runs

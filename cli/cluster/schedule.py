@@ -9,16 +9,9 @@ import typer
 from typer.core import TyperGroup
 
 from headrace.cli.cluster.options import (
-    AccountOption,
-    DataOption,
-    ExperimentOption,
-    FeatureConfigOption,
-    FeatureRootOption,
-    PipelineOption,
-    RootOption,
-    connected,
+    grouped,
 )
-from headrace.cli.options import ProjectArgument, SetOption
+from headrace.cli.options import ProjectArgument
 from headrace.pipelines.cluster.connection import Connection
 
 _CREATE = "create"
@@ -45,10 +38,12 @@ ScheduleArgument = Annotated[str, typer.Argument(help="A schedule's id or name."
 
 
 @app.command(_CREATE)
-@connected
+@grouped
 def create(
     project: ProjectArgument,
     connection: Connection,
+    work: dict[str, Any],
+    settings: dict[str, Any],
     cron: Annotated[
         str | None,
         typer.Option(
@@ -72,9 +67,6 @@ def create(
     catchup: Annotated[
         bool, typer.Option("--catchup/--no-catchup", help="Make up for missed starts.")
     ] = False,
-    pipeline: PipelineOption = "training",
-    experiment: ExperimentOption = None,
-    overrides: SetOption = None,
     cache: Annotated[
         bool,
         typer.Option(
@@ -82,11 +74,6 @@ def create(
             help="Let KFP reuse steps. The arguments never change, so it would not read new data.",
         ),
     ] = False,
-    pipeline_root: RootOption = None,
-    service_account: AccountOption = None,
-    data_in_image: DataOption = False,
-    feature_root: FeatureRootOption = None,
-    feature_config: FeatureConfigOption = None,
 ) -> None:
     """Run PROJECT at these times, with its code and settings as they are now."""
     from headrace.pipelines.cluster import schedules
@@ -103,28 +90,15 @@ def create(
         catchup=catchup,
     )
     when.check()
-    work = Work(
-        folder=project,
-        pipeline=pipeline,
-        overrides=overrides or (),
-        data_in_image=data_in_image,
-        feature_root=feature_root,
-        feature_config=feature_config,
-    )
-    settings = Settings(
-        experiment=experiment,
-        name=name,
-        cache=cache,
-        pipeline_root=pipeline_root,
-        service_account=service_account,
-    )
-    values = arguments(work)
-    made = schedules.create(connect(connection), work, values, settings, when)
+    chosen = Work(folder=project, **work)
+    values = arguments(chosen)
+    chosen_settings = Settings(name=name, cache=cache, **settings)
+    made = schedules.create(connect(connection), chosen, values, chosen_settings, when)
     typer.echo(f"{made.recurring_run_id}  {made.display_name}")
 
 
 @app.command("list")
-@connected
+@grouped
 def list_schedules(connection: Connection) -> None:
     """Lists schedules, newest first."""
     from rich.console import Console
@@ -139,21 +113,21 @@ def list_schedules(connection: Connection) -> None:
 
 
 @app.command()
-@connected
+@grouped
 def enable(schedule: ScheduleArgument, connection: Connection) -> None:
     """Switches a schedule on."""
     _set_enabled(schedule, connection, enabled=True)
 
 
 @app.command()
-@connected
+@grouped
 def disable(schedule: ScheduleArgument, connection: Connection) -> None:
     """Switches a schedule off; it stays there."""
     _set_enabled(schedule, connection, enabled=False)
 
 
 @app.command()
-@connected
+@grouped
 def delete(schedule: ScheduleArgument, connection: Connection) -> None:
     """Removes a schedule; runs that it started stay."""
     from headrace.pipelines.cluster import schedules

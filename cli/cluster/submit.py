@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headrace.cli.cluster.options import (
-    AccountOption,
-    DataOption,
     EveryOption,
-    ExperimentOption,
-    FeatureConfigOption,
-    FeatureRootOption,
-    PipelineOption,
-    RootOption,
-    connected,
+    grouped,
 )
-from headrace.cli.options import ProjectArgument, SetOption
+from headrace.cli.options import ProjectArgument
 from headrace.pipelines.cluster.connection import Connection
 
 if TYPE_CHECKING:
@@ -33,24 +26,18 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-@connected
+@grouped
 def submit(
     project: ProjectArgument,
     connection: Connection,
-    pipeline: PipelineOption = "training",
-    experiment: ExperimentOption = None,
+    work: dict[str, Any],
+    settings: dict[str, Any],
     run_name: Annotated[
         str | None, typer.Option("--run-name", help="Name.", show_default="project and time")
     ] = None,
-    overrides: SetOption = None,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Let KFP reuse steps with the same inputs.")
     ] = True,
-    pipeline_root: RootOption = None,
-    service_account: AccountOption = None,
-    data_in_image: DataOption = False,
-    feature_root: FeatureRootOption = None,
-    feature_config: FeatureConfigOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show the run until it has ended.")] = False,
     every: EveryOption = 5.0,
 ) -> None:
@@ -64,25 +51,11 @@ def submit(
     from headrace.pipelines.cluster.submission import Settings
     from headrace.pipelines.cluster.submission import submit as start
 
-    work = Work(
-        folder=project,
-        pipeline=pipeline,
-        overrides=overrides or (),
-        data_in_image=data_in_image,
-        feature_root=feature_root,
-        feature_config=feature_config,
-    )
-    settings = Settings(
-        experiment=experiment,
-        name=run_name,
-        cache=cache,
-        pipeline_root=pipeline_root,
-        service_account=service_account,
-    )
+    chosen = Work(folder=project, **work)
     # What is wrong with the project is said before any server is asked.
-    values = arguments(work)
+    values = arguments(chosen)
     cluster = connect(connection)
-    run = start(cluster, work, values, settings)
+    run = start(cluster, chosen, values, Settings(name=run_name, cache=cache, **settings))
     typer.echo(f"{run.run_id}  {run.display_name}\n{cluster.run_link(run.run_id)}")
     if wait:
         raise typer.Exit(follow(cluster, run.run_id, every))

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from headrace.cli.cluster.options import (
-    DataOption,
-    FeatureConfigOption,
-    FeatureRootOption,
-    PipelineOption,
-    ProjectOrFile,
-    connected,
+    grouped,
 )
-from headrace.cli.options import SetOption
 from headrace.pipelines.cluster.connection import Connection
 
+if TYPE_CHECKING:
+    from headrace.pipelines.cluster.arguments import Work
 
-@connected
+
+@grouped
 def upload(
     name: Annotated[str, typer.Argument(help="Name of the pipeline on the server.")],
-    source: ProjectOrFile,
+    source: Annotated[Path, typer.Argument(help="A compiled pipeline, or a project folder.")],
     connection: Connection,
+    work: dict[str, Any],
     version: Annotated[
         str | None,
         typer.Option(
@@ -32,30 +30,20 @@ def upload(
             show_default="a hash of the content",
         ),
     ] = None,
-    pipeline: PipelineOption = "training",
-    overrides: SetOption = None,
-    data_in_image: DataOption = False,
-    feature_root: FeatureRootOption = None,
-    feature_config: FeatureConfigOption = None,
 ) -> None:
     """Keep a pipeline on Kubeflow Pipelines, or a new version of it; same content, same version.
 
     A compiled pipeline goes as it is. A project goes as its pipeline with the project's code and
     settings as defaults; only `data_version` is left to whoever starts a run.
     """
-    from headrace.pipelines.cluster import package, uploads
-    from headrace.pipelines.cluster.arguments import Work
+    from headrace.pipelines.cluster import arguments, package, uploads
     from headrace.pipelines.cluster.client import connect
 
-    work = Work(
-        folder=source,
-        pipeline=pipeline,
-        overrides=overrides or (),
-        data_in_image=data_in_image,
-        feature_root=feature_root,
-        feature_config=feature_config,
+    spec = (
+        _of_project(arguments.Work(folder=source, **work))
+        if source.is_dir()
+        else package.read(source)
     )
-    spec = _of_project(work) if source.is_dir() else package.read(source)
     cluster = connect(connection)
     done = uploads.upload(cluster, name, spec, version)
     verb = "Uploaded" if done.new else "The server has it already:"
@@ -65,8 +53,8 @@ def upload(
     )
 
 
-def _of_project(work: Any) -> dict[str, Any]:
+def _of_project(work: Work) -> dict[str, Any]:
     from headrace.pipelines.cluster import package
     from headrace.pipelines.cluster.arguments import arguments
 
-    return package.with_defaults(package.read(Path(work.package)), arguments(work))
+    return package.with_defaults(package.read(work.package), arguments(work))

@@ -23,6 +23,7 @@ class Work:
     Attributes:
         folder: The project.
         pipeline: Which compiled pipeline.
+        compiled: Folder of the compiled pipelines; the installation's when left out.
         overrides: Keys to set instead of project.yaml's, as ``section.key=value``.
         data_in_image: The step image holds the packages that ``package://`` sources name.
         feature_root: Where the Feast repository's files are on the cluster, for materialization.
@@ -31,7 +32,8 @@ class Work:
 
     folder: Path
     pipeline: PipelineName = "training"
-    overrides: Sequence[str] = ()
+    compiled: Path | None = None
+    overrides: Sequence[str] | None = None
     data_in_image: bool = False
     feature_root: str | None = None
     feature_config: str | None = None
@@ -39,7 +41,7 @@ class Work:
     @property
     def package(self) -> Path:
         """The compiled pipeline."""
-        return COMPILED / f"{self.pipeline}.yaml"
+        return (self.compiled or COMPILED) / f"{self.pipeline}.yaml"
 
 
 def arguments(work: Work) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def arguments(work: Work) -> dict[str, Any]:
         ConfigError: the project is not valid, or names places that only this machine has.
         SourceError: a source does not exist.
     """
-    project = load(work.folder, work.overrides)
+    project = load(work.folder, work.overrides or ())
     for name, source in project.sources.items():
         _require_reachable(name, source, data_in_image=work.data_in_image)
     if work.pipeline == "materialization":
@@ -58,7 +60,7 @@ def arguments(work: Work) -> dict[str, Any]:
     from headrace.pipelines.training import arguments as training
 
     # The destination is a URI, so that no home is needed.
-    return training.arguments(work.folder, home=Path(), overrides=work.overrides)
+    return training.arguments(work.folder, home=Path(), overrides=work.overrides or ())
 
 
 def _materialization(work: Work) -> dict[str, Any]:

@@ -112,10 +112,10 @@ def _make(connection: Connection) -> Any:
 
 
 def _namespace(connection: Connection, client: Any, health: Any) -> str:
-    if connection.namespace or not health.multi_user:
-        return connection.namespace or ""
-    found: str = client.get_user_namespace()
-    if not found and _POD_NAMESPACE.is_file():
+    found: str = connection.namespace or client.get_user_namespace()
+    if found or not health.multi_user:
+        return found
+    if _POD_NAMESPACE.is_file():
         found = _POD_NAMESPACE.read_text(encoding="utf-8").strip()
     if not found:
         raise ConfigError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,12 +31,12 @@ class Connection:
 
     host: str | None = None
     namespace: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     token_file: str | None = None
-    cookies: str | None = None
+    cookies: str | None = field(default=None, repr=False)
     client_id: str | None = None
     other_client_id: str | None = None
-    other_client_secret: str | None = None
+    other_client_secret: str | None = field(default=None, repr=False)
     ssl_ca_cert: str | None = None
     insecure: bool = False
     timeout: float = 30.0

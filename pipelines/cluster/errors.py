@@ -86,13 +86,15 @@ def redirected(status: int, target: str, *, request: str) -> ClusterError:
     )
 
 
-def not_an_api(body: Any, *, request: str) -> ClusterError:
-    """The error for a page where JSON was expected."""
+def not_an_api(body: bytes, *, request: str) -> ClusterError:
+    """The error for a page or a text where JSON was expected."""
+    kind = "a web page" if looks_like_page(body) else "a text"
     return ClusterError(
-        f"{request} was answered with a web page instead of JSON: {answer_text(body)}",
+        f"{request} was answered with {kind} instead of JSON: {answer_text(body)}",
         fix="If it is a login page: "
         + _CREDENTIALS
         + " Otherwise --host is not the address of the API: it often ends in /pipeline.",
+        status=200,
     )
 
 

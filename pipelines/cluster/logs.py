@@ -14,8 +14,8 @@ from headrace.pipelines.cluster.errors import ClusterError
 from headrace.pipelines.cluster.steps import Step
 
 _PATH = "/apis/v1alpha1/runs/{run_id}/nodes/{node_id}/log"
-#: Answers that mean "not this pod" or "no such path", not "not you".
-_ABSENT = {400, 404, 405, 500, None}
+#: Answers that mean "not this pod" or "no such path" (200 is a page), not "not you".
+_ABSENT = {200, 400, 404, 405, 500}
 
 
 def print_logs(

@@ -24,7 +24,7 @@ def read(path: Path) -> dict[str, Any]:
         ConfigError: it is not one.
     """
     try:
-        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+        spec = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             f"{path} cannot be read as one compiled pipeline: {error}",

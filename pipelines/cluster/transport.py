@@ -29,6 +29,9 @@ class Transport(kfp_server_api.rest.RESTClientObject):  # type: ignore[misc]
     def __init__(self, configuration: Any, connection: Connection) -> None:
         # Urllib3 would repeat without a pause and follow redirects to login pages.
         configuration.retries = False
+        if connection.insecure:
+            # Whoever asks for it need not be told with every request.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         super().__init__(configuration)
         self._connection = connection
 
@@ -59,7 +62,7 @@ class Transport(kfp_server_api.rest.RESTClientObject):  # type: ignore[misc]
             raise self._readable(_refusal(error, request)) from None
         except urllib3.exceptions.HTTPError as error:
             raise self._readable(self._unreachable(error, request, method)) from None
-        if errors.looks_like_page(response.data):
+        if _is_foreign(response.data, url):
             raise self._readable(errors.not_an_api(response.data, request=request))
         return response
 
@@ -101,11 +104,21 @@ def _temporary(error: BaseException) -> bool:
 
 
 def _repeatable(method: str, url: str) -> bool:
-    path = urlsplit(url).path
-    # The server fails with 500 for a pod that is gone, however often it is asked.
-    return (method in {"GET", "DELETE"} and not path.endswith("/log")) or bool(
-        _REPEATABLE.search(path)
-    )
+    if _is_log(url):
+        # The server fails with 500 for a pod that is gone, however often it is asked.
+        return False
+    return method in {"GET", "DELETE"} or bool(_REPEATABLE.search(urlsplit(url).path))
+
+
+def _is_foreign(body: bytes, url: str) -> bool:
+    """Whether an answer is none of KFP's: those are JSON objects, and logs are any text."""
+    if _is_log(url):
+        return errors.looks_like_page(body)
+    return bool(body.strip()) and not body.lstrip().startswith(b"{")
+
+
+def _is_log(url: str) -> bool:
+    return urlsplit(url).path.endswith("/log")
 
 
 def _refusal(error: Any, request: str) -> ClusterError:
