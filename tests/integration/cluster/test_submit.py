@@ -71,6 +71,14 @@ def test_the_cache_is_off_in_every_step_also_inside_the_exit_handler(done, serve
     assert cached_tasks(only(server.runs).pipeline_spec) == set()
 
 
+def test_pipelines_with_ones_own_images(done, server, project, tmp_path):
+    text = (COMPILED / "training.yaml").read_text()
+    (tmp_path / "training.yaml").write_text(text.replace("image: headrace/", "image: my/"))
+    done("submit", project, "--compiled", tmp_path)
+    executors = only(server.runs).pipeline_spec["deploymentSpec"]["executors"].values()
+    assert {e["container"]["image"].partition("/")[0] for e in executors} == {"my"}
+
+
 def test_an_experiment_is_used_again(done, server, project):
     done("submit", project)
     done("submit", project)
