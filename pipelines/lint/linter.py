@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 
 from headrace.components.shared.errors import ConfigError
-from headrace.pipelines.lint import reading, rules
+from headrace.pipelines.lint import places, reading, rules
 from headrace.pipelines.lint.model import Finding, Settings
 
 
@@ -22,12 +22,14 @@ def lint_file(path: Path, settings: Settings) -> list[Finding]:
     except reading.UnreadableError as error:
         applies = error.rule.applies(settings)
         return [error.rule.finding(str(path), error.found)] if applies else []
-    findings = [
-        rule.finding(str(path), found)
+    found = [
+        (rule, one)
         for rule in rules.ALL
         if rule.applies(settings)
-        for found in rule.check(pipeline, settings)
+        for one in rule.check(pipeline, settings)
     ]
+    lines = places.task_lines(path, pipeline.tasks) if found else {}
+    findings = [rule.finding(str(path), one, lines.get(one.task)) for rule, one in found]
     # A finding that several components share says nothing the second time.
     return sorted(dict.fromkeys(findings), key=lambda f: (f.severity, f.task, f.rule))
 

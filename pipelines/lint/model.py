@@ -48,11 +48,16 @@ class Settings(BaseModel):
 
 
 class Finding(BaseModel):
-    """One thing that is wrong, or risky, in one file."""
+    """One thing that is wrong, or risky, in one file.
+
+    Attributes:
+        line: Where the task starts; None if the finding is about the whole file.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     file: str
+    line: int | None
     task: str
     rule: str
     name: str
@@ -108,10 +113,11 @@ class Rule:
         too_late = self.until is not None and settings.backend > self.until
         return not too_early and not too_late
 
-    def finding(self, file: str, found: Found) -> Finding:
+    def finding(self, file: str, found: Found, line: int | None = None) -> Finding:
         """What the check found, in the form that is reported."""
         return Finding(
             file=file,
+            line=line,
             task=found.task,
             rule=self.id,
             name=self.name,

@@ -13,6 +13,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 #: Images that stand for work of the driver; no container of theirs ever starts.
 _DRIVER_IMAGES = frozenset({"argostub/createpvc", "argostub/deletepvc"})
+_ROOT = "root"
 _ALWAYS: int = pb.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
 
 
@@ -26,7 +27,7 @@ class Task:
         spec: The PipelineTaskSpec.
         component: The ComponentSpec that it runs; None if there is none of that name.
         siblings: The PipelineTaskSpecs of its DAG, itself included.
-        scope: The ComponentSpec whose DAG it is in.
+        scope: Name of the component whose DAG it is in, or `root`.
     """
 
     path: str
@@ -34,7 +35,13 @@ class Task:
     spec: Any
     component: Any
     siblings: Mapping[str, Any]
-    scope: Any
+    scope: str
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Where it is in the document."""
+        inside = ("root",) if self.scope == _ROOT else ("components", self.scope)
+        return (*inside, "dag", "tasks", self.name)
 
     @property
     def is_exit_task(self) -> bool:
@@ -102,7 +109,7 @@ class Pipeline:
     @cached_property
     def tasks(self) -> list[Task]:
         """Every task, a shared component's inner tasks only under its first user."""
-        return list(self._walk(self.spec.root, "", {"root"}))
+        return list(self._walk(_ROOT, self.spec.root, "", {_ROOT}))
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -122,16 +129,16 @@ class Pipeline:
             if label in self.deployment.executors:
                 yield task, self.deployment.executors[label]
 
-    def _walk(self, scope: Any, prefix: str, seen: set[str]) -> Iterator[Task]:
-        for name, spec in sorted(scope.dag.tasks.items()):
+    def _walk(self, scope: str, inside: Any, prefix: str, seen: set[str]) -> Iterator[Task]:
+        for name, spec in sorted(inside.dag.tasks.items()):
             reference = spec.component_ref.name
             # Looking up a key adds it to a message's map.
             known = reference in self.spec.components
             component = self.spec.components[reference] if known else None
-            yield Task(f"{prefix}{name}", name, spec, component, scope.dag.tasks, scope)
+            yield Task(f"{prefix}{name}", name, spec, component, inside.dag.tasks, scope)
             if component is not None and reference not in seen:
                 seen.add(reference)
-                yield from self._walk(component, f"{prefix}{name}/", seen)
+                yield from self._walk(reference, component, f"{prefix}{name}/", seen)
 
 
 def runs_always(spec: Any) -> bool:

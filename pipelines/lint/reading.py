@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,9 @@ def _documents(path: Path) -> list[Any]:
         ) from error
     try:
         loaded = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # Servers turn YAML into JSON, which has neither circles nor dates as keys.
+        json.dumps(loaded, default=str)
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise UnreadableError(BROKEN, f"The YAML is broken: {_reason(error)}.", _COMPILE) from error
     return [document for document in loaded if document is not None]
 

@@ -42,13 +42,15 @@ def write_json(results: Results) -> None:
 
 
 def write_github(results: Results) -> None:
-    """Prints one workflow command per finding, which GitHub shows at the file."""
+    """Prints one workflow command per finding, which GitHub shows at the line."""
     for findings in results.values():
         for finding in findings:
             title = _escape(f"{finding.rule} {finding.name}", ":,")
             place = f"{finding.task}: " if finding.task else ""
             text = _escape(f"{place}{finding.message} {finding.fix}")
-            print(f"::{finding.severity} file={_escape(finding.file, ':,')},title={title}::{text}")
+            where = f"file={_escape(finding.file, ':,')}"
+            where += f",line={finding.line}" if finding.line else ""
+            print(f"::{finding.severity} {where},title={title}::{text}")
 
 
 def summary(results: Results) -> str:

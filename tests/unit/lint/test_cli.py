@@ -37,6 +37,10 @@ def run(*words):
     return CliRunner().invoke(app, ["lint", *words], env={"COLUMNS": "60"})
 
 
+def line_of(path, text):
+    return Path(path).read_text(encoding="utf-8").splitlines().index(text) + 1
+
+
 @pytest.mark.parametrize(
     ("error", "warning", "options", "code"),
     [
@@ -101,6 +105,7 @@ def test_json(write):
         "findings": [
             {
                 "file": path,
+                "line": line_of(path, "      use:"),
                 "task": "use",
                 "rule": "HR203",
                 "name": "unpinned-image",
@@ -114,12 +119,12 @@ def test_json(write):
 
 def test_github(write):
     path = write("a,b.yaml", error=True, warning=True)
-    file = path.replace(",", "%2C")
+    file, line = path.replace(",", "%2C"), line_of(path, "      use:")
     assert run(path, "--format", "github").output == (
         f"::error file={file},title=HR006 schema-version::The schema version is 2.0.0; "
         "only 2.1.0 is taken. Compile the pipeline with KFP's SDK 2.0 or newer.\n"
-        f"::warning file={file},title=HR203 unpinned-image::use: Image `host/step:1%25` "
-        "is not pinned by digest. Name it by digest: host/step@sha256:…\n"
+        f"::warning file={file},line={line},title=HR203 unpinned-image::use: "
+        "Image `host/step:1%25` is not pinned by digest. Name it by digest: host/step@sha256:…\n"
     )
 
 

@@ -22,6 +22,8 @@ def test_nothing_is_found_in_a_clean_pipeline(lint, draft):
         (b"\xff\xfe\x00", "HR001", "The file cannot be read: it is not UTF-8 text."),
         ("a: [1", "HR002", "The YAML is broken: did not find expected ',' or ']' in line "),
         ("a: !!python/object:os.system x", "HR002", "The YAML is broken: could not determine"),
+        ("a: &a [*a]", "HR002", "The YAML is broken: Circular reference detected."),
+        ("2026-01-01: a", "HR002", "The YAML is broken: keys must be str, int, float"),
         ("", "HR003", "The file is empty."),
         ("- 1", "HR003", "The file holds a list, not a mapping."),
         ("a: 1", "HR003", "The file has no `pipelineInfo` and no `root`."),
