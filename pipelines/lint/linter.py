@@ -31,6 +31,7 @@ def lint_file(path: Path, settings: Settings) -> list[Finding]:
     lines = places.task_lines(path, pipeline.tasks) if found else {}
     findings = [rule.finding(str(path), one, lines.get(one.task)) for rule, one in found]
     # A finding that several components share says nothing the second time.
+    # `error` comes before `warning` in the alphabet, too.
     return sorted(dict.fromkeys(findings), key=lambda f: (f.severity, f.task, f.rule))
 
 

@@ -92,6 +92,7 @@ class Pipeline:
     Attributes:
         document: The pipeline's document, without the wrapper of a job.
         spec: The PipelineSpec message, without fields that it does not know.
+        deployment: The PipelineDeploymentConfig message, likewise.
         platforms: Documents with a `platforms` key.
         extras: Documents that are nothing known.
         wrapped: Whether the pipeline was inside the document of a job.
