@@ -48,8 +48,7 @@ def upload(
     done = uploads.upload(cluster, name, spec, version)
     verb = "Uploaded" if done.new else "The server has it already:"
     typer.echo(
-        f"{verb} {name} {done.version}\n"
-        f"{cluster.url}/#/pipelines/details/{done.pipeline_id}/version/{done.version_id}"
+        f"{verb} {name} {done.version}\n{cluster.version_link(done.pipeline_id, done.version_id)}"
     )
 
 

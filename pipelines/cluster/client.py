@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 import kfp_server_api  # type: ignore[import-untyped]
 from kfp.client import Client
+from kfp.client.client import KF_PIPELINES_UI_ENDPOINT_ENV
 from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
 
 from headrace.components.shared.errors import ConfigError
@@ -38,18 +40,24 @@ class Cluster:
     Attributes:
         client: KFP's client.
         api: The HTTP layer below it, for what the client does not offer.
-        url: The server's address, for messages and links.
+        url: The server's address, for messages.
+        pages: The address of the web interface, for links.
         namespace: The namespace that requests name; empty on servers for one user.
     """
 
     client: Any
     api: Any
     url: str
+    pages: str
     namespace: str
 
     def run_link(self, run_id: str) -> str:
         """The run's page."""
-        return f"{self.url}/#/runs/details/{run_id}"
+        return f"{self.pages}/#/runs/details/{run_id}"
+
+    def version_link(self, pipeline_id: str, version_id: str) -> str:
+        """The page of a pipeline's version."""
+        return f"{self.pages}/#/pipelines/details/{pipeline_id}/version/{version_id}"
 
     @contextlib.contextmanager
     def quiet(self) -> Iterator[Any]:
@@ -71,7 +79,10 @@ def connect(connection: Connection) -> Cluster:
     api = client._run_api.api_client
     api.rest_client = Transport(api.configuration, connection)
     health = client.healthzs.healthz_service_get_healthz()
-    return Cluster(client, api, connection.shown_url, _namespace(connection, client, health))
+    url = connection.shown_url
+    # A forwarded API server has no pages; KFP's own variable names the server that has.
+    pages = os.environ.get(KF_PIPELINES_UI_ENDPOINT_ENV, url).rstrip("/")
+    return Cluster(client, api, url, pages, _namespace(connection, client, health))
 
 
 def _require_files(connection: Connection) -> None:

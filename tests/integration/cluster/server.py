@@ -10,44 +10,16 @@ import email
 import json
 import re
 import threading
-import time
 import uuid
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import kfp_server_api as kfp
 import yaml
 
-V2 = "/apis/v2beta1"
-API = kfp.ApiClient()
-
-
-@dataclass
-class Fault:
-    """What the server does instead of answering."""
-
-    path: str
-    method: str = ""
-    #: How many requests are answered well before.
-    skip: int = 0
-    times: int = 1
-    status: int = 500
-    body: str = '{"error": "broken", "code": 13, "message": "broken"}'
-    content_type: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
-    hang: float = 0.0
-    drop: bool = False
-    #: Does the work first, and then answers badly.
-    after: bool = False
-
-
-class Refusal(Exception):
-    def __init__(self, status: int, message: str) -> None:
-        self.status, self.message = status, message
+from .wire import Fault, Refusal, handler
 
 
 class FakeKfp:
@@ -66,7 +38,7 @@ class FakeKfp:
         self.multi_user = False
         self.token: str | None = None
         self.lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 
@@ -212,114 +184,6 @@ def _detail(name: str, state: str, run_id: str) -> Any:
         error=failed,
         child_tasks=[kfp.PipelineTaskDetailChildTask(pod_name=f"{name}-pod")],
     )
-
-
-#: Method, path, kind of body, answer.
-ROUTES = [
-    ("GET", f"{V2}/healthz", None, FakeKfp.healthz),
-    ("POST", f"{V2}/experiments", "V2beta1Experiment", FakeKfp.create_experiment),
-    ("GET", f"{V2}/experiments", None, FakeKfp.list_experiments),
-    ("POST", f"{V2}/pipelines", "V2beta1Pipeline", FakeKfp.create_pipeline),
-    ("GET", f"{V2}/pipelines", None, FakeKfp.list_pipelines),
-    ("POST", f"{V2}/pipelines/upload_version", None, FakeKfp.upload_version),
-    ("GET", f"{V2}/pipelines/(.+)/versions", None, FakeKfp.list_versions),
-    ("POST", f"{V2}/runs", "V2beta1Run", FakeKfp.create_run),
-    ("GET", f"{V2}/runs", None, FakeKfp.list_runs),
-    ("GET", f"{V2}/runs/([^/:]+)", None, FakeKfp.get_run),
-    ("POST", f"{V2}/runs/([^/:]+):retry", None, FakeKfp.retry_run),
-    ("POST", f"{V2}/runs/([^/:]+):terminate", None, FakeKfp.terminate_run),
-    ("POST", f"{V2}/recurringruns", "V2beta1RecurringRun", FakeKfp.create_schedule),
-    ("GET", f"{V2}/recurringruns", None, FakeKfp.list_schedules),
-    ("GET", f"{V2}/recurringruns/([^/:]+)", None, FakeKfp.get_schedule),
-    ("POST", f"{V2}/recurringruns/([^/:]+):enable", None, FakeKfp.enable_schedule),
-    ("POST", f"{V2}/recurringruns/([^/:]+):disable", None, FakeKfp.disable_schedule),
-    ("DELETE", f"{V2}/recurringruns/([^/:]+)", None, FakeKfp.delete_schedule),
-    ("GET", "/apis/v1alpha1/runs/(.+/nodes/.+)/log", None, FakeKfp.read_log),
-]
-
-
-def _handler(server: FakeKfp) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle_any(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            url = urlsplit(self.path)
-            request = SimpleNamespace(
-                method=self.command, path=url.path, headers=self.headers, raw=raw
-            )
-            with server.lock:
-                server.requests.append(request)
-                fault = _fault(server, request)
-            query = {key: values[0] for key, values in parse_qs(url.query).items()}
-            if fault and not fault.after:
-                return self.misbehave(fault)
-            try:
-                with server.lock:
-                    answer = _answer(server, request, query)
-            except Refusal as refusal:
-                message = {"error": refusal.message, "message": refusal.message}
-                return self.reply(refusal.status, json.dumps(message))
-            if fault:
-                return self.misbehave(fault)
-            if isinstance(answer, str):
-                return self.reply(200, answer, "text/plain")
-            return self.reply(200, json.dumps(API.sanitize_for_serialization(answer) or {}))
-
-        do_GET = do_POST = do_DELETE = handle_any
-
-        def misbehave(self, fault: Fault) -> None:
-            time.sleep(fault.hang)
-            if fault.drop:
-                self.close_connection = True
-                return
-            self.reply(fault.status, fault.body, fault.content_type, fault.headers)
-
-        def reply(
-            self, status: int, text: str, kind: str = "application/json", headers: Any = ()
-        ) -> None:
-            data = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(data)))
-            for name, value in dict(headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
-
-
-def _answer(server: FakeKfp, request: SimpleNamespace, query: dict[str, str]) -> Any:
-    if server.token and request.headers.get("Authorization") != f"Bearer {server.token}":
-        raise Refusal(401, f"bad credentials: {request.headers.get('Authorization')}")
-    for method, path, model, act in ROUTES:
-        match = re.fullmatch(path, request.path)
-        if match and method == request.method:
-            body = API.deserialize(SimpleNamespace(data=request.raw), model) if model else None
-            # By name, so that a test may put another answer in its place.
-            return getattr(server, act.__name__)(
-                body=body,
-                query=query,
-                key=match[1] if match.groups() else "",
-                raw=request.raw,
-                headers=request.headers,
-            )
-    raise Refusal(404, "Not Found")
-
-
-def _fault(server: FakeKfp, request: SimpleNamespace) -> Fault | None:
-    for fault in server.faults:
-        if fault.times and re.search(fault.path, request.path) and fault.method in request.method:
-            if fault.skip:
-                fault.skip -= 1
-                continue
-            fault.times -= 1
-            return fault
-    return None
 
 
 def _found(things: dict[str, Any], key: str) -> Any:

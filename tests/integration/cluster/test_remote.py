@@ -116,6 +116,13 @@ def test_terminate_of_a_running_run_only(done, refused, server):
     assert "has ended: SUCCEEDED" in refused("remote", "terminate", "ended").message
 
 
+def test_links_lead_to_the_web_interface(done, server, monkeypatch):
+    monkeypatch.setenv("KF_PIPELINES_UI_ENDPOINT", "https://kubeflow.example/pipeline/")
+    run = server.add_run("r", ("RUNNING", {}))
+    link = f"https://kubeflow.example/pipeline/#/runs/details/{run.run_id}"
+    assert link in done("remote", "show")
+
+
 def test_an_unknown_run(refused, server):
     server.add_run("nightly", ("RUNNING", {}))
     error = refused("remote", "show", "nigthly")
