@@ -26,7 +26,18 @@ _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class _Client(Client):  # type: ignore[misc]
-    """KFP's client, which asks nothing before it has time limits."""
+    """KFP's client, which asks nothing before it has time limits.
+
+    Attributes:
+        namespace: What requests name, once that is known.
+    """
+
+    namespace: str | None = None
+
+    def get_user_namespace(self) -> str:
+        """The namespace of requests; until it is known, that of the user's settings."""
+        saved: str = super().get_user_namespace()
+        return saved if self.namespace is None else self.namespace
 
     def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
         """Answers the constructor, which would wait 25 s and write into the user's settings."""
@@ -42,7 +53,8 @@ class Cluster:
         api: The HTTP layer below it, for what the client does not offer.
         url: The server's address, for messages.
         pages: The address of the web interface, for links.
-        namespace: The namespace that requests name; empty on servers for one user.
+        namespace: The namespace that requests name; empty on servers for one user, which refuse it.
+        pods: The namespace of the steps' pods, as far as it is known.
     """
 
     client: Any
@@ -50,6 +62,7 @@ class Cluster:
     url: str
     pages: str
     namespace: str
+    pods: str
 
     def run_link(self, run_id: str) -> str:
         """The run's page."""
@@ -82,7 +95,9 @@ def connect(connection: Connection) -> Cluster:
     url = connection.shown_url
     # A forwarded API server has no pages; KFP's own variable names the server that has.
     pages = os.environ.get(KF_PIPELINES_UI_ENDPOINT_ENV, url).rstrip("/")
-    return Cluster(client, api, url, pages, _namespace(connection, client, health))
+    namespace = client.namespace = _namespace(connection, client, health)
+    pods = namespace or connection.namespace or "kubeflow"
+    return Cluster(client, api, url, pages, namespace, pods)
 
 
 def _require_files(connection: Connection) -> None:
@@ -102,8 +117,6 @@ def _make(connection: Connection) -> Any:
         try:
             return _Client(
                 host=connection.url,
-                # KFP's word for "not given".
-                namespace=connection.namespace or "kubeflow",
                 client_id=connection.client_id,
                 other_client_id=connection.other_client_id,
                 other_client_secret=connection.other_client_secret,
@@ -123,8 +136,11 @@ def _make(connection: Connection) -> Any:
 
 
 def _namespace(connection: Connection, client: Any, health: Any) -> str:
+    if health.multi_user is False:
+        return ""
     found: str = connection.namespace or client.get_user_namespace()
     if found or not health.multi_user:
+        # An older web interface does not say whether there are several users.
         return found
     if _POD_NAMESPACE.is_file():
         found = _POD_NAMESPACE.read_text(encoding="utf-8").strip()

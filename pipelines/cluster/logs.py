@@ -37,7 +37,7 @@ def print_logs(
         raise ClusterError(
             f"{cluster.url} gives no log of {', '.join(missing)}: KFP's API 2 has none, and the "
             "older path answers for existing pods only, and not behind the web interface.",
-            fix=f"{kubectl(run_id, cluster.namespace)}\nThe web interface has logs too: "
+            fix=f"{kubectl(run_id, cluster.pods)}\nThe web interface has logs too: "
             f"{cluster.run_link(run_id)}",
         )
 
@@ -59,10 +59,7 @@ def read(cluster: Cluster, run_id: str, step: Step) -> str | None:
 
 def kubectl(run_id: str, namespace: str) -> str:
     """The command that shows the logs of a run's pods while they exist."""
-    return (
-        f"kubectl logs -n {namespace or 'kubeflow'} -l pipeline/runid={run_id} -c main "
-        "--prefix --tail=-1"
-    )
+    return f"kubectl logs -n {namespace} -l pipeline/runid={run_id} -c main --prefix --tail=-1"
 
 
 def _of_pod(cluster: Cluster, run_id: str, pod: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from headrace.components.shared.text import nearest
@@ -19,6 +19,11 @@ def named(name: str) -> str:
     """A filter for the display name."""
     predicate = {"operation": _EQUALS, "key": "display_name", "stringValue": name}
     return json.dumps({"predicates": [predicate]})
+
+
+def exact(items: Iterable[Any] | None, name: str) -> list[Any]:
+    """The items with this very name: servers take small and capital letters for the same."""
+    return [item for item in items or [] if item.display_name == name]
 
 
 def everything(ask: Callable[..., Any], field: str, **options: Any) -> Iterator[Any]:
@@ -59,7 +64,7 @@ def one(
         # Servers differ in what they say about a text that is no id at all.
         if error.status not in {400, 404, 500}:
             raise
-    found = list(everything(ask, field, filter=named(word), sort_by=NEWEST_FIRST))
+    found = exact(everything(ask, field, filter=named(word), sort_by=NEWEST_FIRST), word)
     if found:
         return found[0]
     recent = getattr(ask(page_size=20, sort_by=NEWEST_FIRST), field) or []

@@ -138,7 +138,7 @@ def _require_free(cluster: Cluster, name: str) -> None:
     found = cluster.client.list_recurring_runs(
         namespace=cluster.namespace or None, filter=lookup.named(name)
     )
-    if found.recurring_runs:
+    if lookup.exact(found.recurring_runs, name):
         raise ConfigError(
             f"A schedule named {name!r} exists on {cluster.url}.",
             fix=f'Choose another --name, or remove it: `headrace schedule delete "{name}"`.',

@@ -74,17 +74,17 @@ def _parsed(spec: Any) -> Any:
 
 def _pipeline(cluster: Cluster, name: str) -> Any:
     namespace = cluster.namespace or None
-    found = cluster.client.list_pipelines(filter=lookup.named(name), namespace=namespace)
-    if found.pipelines:
-        return found.pipelines[0]
+    listed = cluster.client.list_pipelines(filter=lookup.named(name), namespace=namespace)
+    found = lookup.exact(listed.pipelines, name)
+    if found:
+        return found[0]
     pipeline = kfp_server_api.V2beta1Pipeline(display_name=name, namespace=namespace)
     return cluster.client.pipelines.pipeline_service_create_pipeline(pipeline=pipeline)
 
 
 def _version(cluster: Cluster, pipeline_id: str, label: str) -> Any:
-    found = cluster.client.list_pipeline_versions(pipeline_id, filter=lookup.named(label))
-    versions = found.pipeline_versions
-    return versions[0] if versions else None
+    listed = cluster.client.list_pipeline_versions(pipeline_id, filter=lookup.named(label))
+    return next(iter(lookup.exact(listed.pipeline_versions, label)), None)
 
 
 def _new_version(cluster: Cluster, pipeline_id: str, label: str, spec: dict[str, Any]) -> Uploaded:

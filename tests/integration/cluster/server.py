@@ -85,7 +85,13 @@ class FakeKfp:
         return body
 
     def list_experiments(self, query: Any, **_: Any) -> Any:
-        return _page(kfp.V2beta1ListExperimentsResponse, "experiments", self.experiments, query)
+        return _page(
+            kfp.V2beta1ListExperimentsResponse,
+            "experiments",
+            self.experiments,
+            query,
+            self.multi_user,
+        )
 
     def create_pipeline(self, body: Any, **_: Any) -> Any:
         if any(p.display_name == body.display_name for p in self.pipelines.values()):
@@ -95,7 +101,9 @@ class FakeKfp:
         return body
 
     def list_pipelines(self, query: Any, **_: Any) -> Any:
-        return _page(kfp.V2beta1ListPipelinesResponse, "pipelines", self.pipelines, query)
+        return _page(
+            kfp.V2beta1ListPipelinesResponse, "pipelines", self.pipelines, query, self.multi_user
+        )
 
     def upload_version(self, query: Any, raw: bytes, headers: Any, **_: Any) -> Any:
         head = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode()
@@ -113,7 +121,13 @@ class FakeKfp:
 
     def list_versions(self, key: str, query: Any, **_: Any) -> Any:
         own = {k: v for k, v in self.versions.items() if v.pipeline_id == key}
-        return _page(kfp.V2beta1ListPipelineVersionsResponse, "pipeline_versions", own, query)
+        return _page(
+            kfp.V2beta1ListPipelineVersionsResponse,
+            "pipeline_versions",
+            own,
+            query,
+            self.multi_user,
+        )
 
     def create_run(self, body: Any, **_: Any) -> Any:
         _found(self.experiments, body.experiment_id)
@@ -123,7 +137,7 @@ class FakeKfp:
         return body
 
     def list_runs(self, query: Any, **_: Any) -> Any:
-        return _page(kfp.V2beta1ListRunsResponse, "runs", self.runs, query)
+        return _page(kfp.V2beta1ListRunsResponse, "runs", self.runs, query, self.multi_user)
 
     def get_run(self, key: str, **_: Any) -> Any:
         run = _found(self.runs, key)
@@ -143,7 +157,13 @@ class FakeKfp:
         return body
 
     def list_schedules(self, query: Any, **_: Any) -> Any:
-        return _page(kfp.V2beta1ListRecurringRunsResponse, "recurringRuns", self.schedules, query)
+        return _page(
+            kfp.V2beta1ListRecurringRunsResponse,
+            "recurringRuns",
+            self.schedules,
+            query,
+            self.multi_user,
+        )
 
     def get_schedule(self, key: str, **_: Any) -> Any:
         return _found(self.schedules, key)
@@ -192,12 +212,17 @@ def _found(things: dict[str, Any], key: str) -> Any:
     return things[key]
 
 
-def _page(answer: Any, name: str, things: dict[str, Any], query: dict[str, str]) -> Any:
-    """One page, newest first, filtered by display name as KFP's client asks."""
+def _page(
+    answer: Any, name: str, things: dict[str, Any], query: dict[str, str], multi_user: bool
+) -> Any:
+    """One page, newest first, filtered as KFP does: without regard to capital letters."""
     items = list(reversed(things.values()))
     for predicate in json.loads(query.get("filter", "{}")).get("predicates", []):
         assert (predicate["operation"], predicate["key"]) == (1, "display_name")
-        items = [item for item in items if item.display_name == predicate["stringValue"]]
+        wanted = predicate["stringValue"].lower()
+        items = [item for item in items if item.display_name.lower() == wanted]
+    if query.get("namespace") and not multi_user:
+        raise Refusal(400, "In single-user mode, the list cannot filter by namespace.")
     if query.get("namespace"):
         items = [i for i in items if getattr(i, "namespace", None) in (None, query["namespace"])]
     start = int(query.get("page_token") or 0)

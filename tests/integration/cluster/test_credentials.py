@@ -83,6 +83,21 @@ def test_a_namespace_is_named_where_kfp_asks_for_it(done, refused, server, proje
     assert experiment.namespace == "team"
 
 
+def test_a_namespace_does_no_harm_with_one_user(done, server, project):
+    """Such a server refuses lists of a namespace; the option may come from the environment."""
+    done("submit", project, "--namespace", "team")
+    assert len(done("remote", "list", "--namespace", "team").splitlines()) == 2
+
+
+def test_the_namespace_of_kfps_own_settings_is_used(done, server, project, tmp_path):
+    (tmp_path / "context.json").write_text('{"namespace": "saved"}')
+    done("remote", "list")
+    server.multi_user = True
+    done("submit", project)
+    (experiment,) = server.experiments.values()
+    assert experiment.namespace == "saved"
+
+
 def test_without_a_host_there_is_a_way_to_get_one(refused, monkeypatch):
     monkeypatch.delenv("HEADRACE_KFP_HOST")
     error = refused("remote", "list")

@@ -60,6 +60,14 @@ def test_a_project_becomes_the_defaults_of_its_pipeline(done, server, project):
     assert len(server.versions) == 1
 
 
+def test_names_differ_by_capital_letters_too(done, server):
+    done("upload", "flights", FILE, "--version", "v1")
+    done("upload", "Flights", FILE, "--version", "v1")
+    done("upload", "Flights", FILE, "--version", "V1")
+    assert len(server.pipelines) == 2
+    assert len(server.versions) == 3
+
+
 def test_an_upload_that_broke_off_is_finished_by_the_next_one(done, refused, server):
     server.fail("upload_version", status=503)
     refused("upload", "flights", FILE)
