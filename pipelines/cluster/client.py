@@ -127,12 +127,22 @@ def _make(connection: Connection) -> Any:
                 verify_ssl=not connection.insecure,
             )
         except Exception as error:
-            reason = connection.without_secrets(str(error)).partition("\n")[0]
-            raise ClusterError(
-                f"No credentials for {connection.shown_url}: {type(error).__name__}: {reason}",
-                fix="Check --client-id, and that Google's application default credentials or "
-                "--other-client-id and --other-client-secret are valid.",
-            ) from None
+            raise _not_set_up(connection, error) from None
+
+
+def _not_set_up(connection: Connection, error: Exception) -> ClusterError:
+    reason = connection.without_secrets(str(error)).partition("\n")[0]
+    what = f"{connection.shown_url}: {type(error).__name__}: {reason}"
+    if connection.client_id:
+        return ClusterError(
+            f"No credentials for {what}",
+            fix="Check --client-id, and that Google's application default credentials or "
+            "--other-client-id and --other-client-secret are valid.",
+        )
+    return ClusterError(
+        f"KFP's client cannot be made for {what}",
+        fix=f"Correct or remove its settings, {Client._LOCAL_KFP_CONTEXT}.",
+    )
 
 
 def _namespace(connection: Connection, client: Any, health: Any) -> str:

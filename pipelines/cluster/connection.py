@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from headrace.components.shared.errors import ConfigError
 
 _HIDDEN = "***"
+#: A cookie like `lang=1` is no secret, and hiding every 1 would spoil messages.
+_SHORTEST = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,8 @@ class Connection:
         user = urlsplit(self.url).netloc.rpartition("@")[0]
         values = [self.token, self.cookies, self.other_client_secret, user, user.partition(":")[2]]
         cookies = (self.cookies or "").split(";")
-        values += [cookie.partition("=")[2].strip() for cookie in cookies]
+        parts = [cookie.partition("=")[2].strip() for cookie in cookies]
+        values += [part for part in parts if len(part) >= _SHORTEST]
         values += self._token_in_file()
         return {value for value in values if value}
 

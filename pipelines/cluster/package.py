@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -64,10 +65,12 @@ def file_of(spec: dict[str, Any]) -> Iterator[Path]:
     """A file with the pipeline, as KFP's client wants it, for a while."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.yaml"
-        path.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
+        text = yaml.dump(spec, Dumper=yaml.CSafeDumper, sort_keys=False)
+        path.write_text(text, encoding="utf-8")
         yield path
 
 
 def fingerprint(spec: dict[str, Any]) -> str:
     """A short hash of the content."""
-    return hashlib.sha256(yaml.safe_dump(spec).encode()).hexdigest()[:12]
+    text = json.dumps(spec, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

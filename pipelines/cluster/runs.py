@@ -68,7 +68,9 @@ def watch(cluster: Cluster, run_id: str, every: float) -> Iterator[Any]:
             run = cluster.client.get_run(run_id)
         except ClusterError as error:
             failures += 1
-            if not error.temporary or failures > _PATIENCE:
+            # Without a status there was no answer: a restart, or a tunnel that comes back.
+            away = error.temporary or error.status is None
+            if not away or failures > _PATIENCE:
                 raise
         else:
             failures = 0

@@ -98,6 +98,13 @@ def test_the_namespace_of_kfps_own_settings_is_used(done, server, project, tmp_p
     assert experiment.namespace == "saved"
 
 
+def test_settings_of_kfp_that_cannot_be_read(refused, tmp_path):
+    (tmp_path / "context.json").write_text("{")
+    error = refused("remote", "list")
+    assert "KFP's client cannot be made for http://127.0.0.1" in error.message
+    assert str(tmp_path / "context.json") in error.fix
+
+
 def test_without_a_host_there_is_a_way_to_get_one(refused, monkeypatch):
     monkeypatch.delenv("HEADRACE_KFP_HOST")
     error = refused("remote", "list")

@@ -60,6 +60,14 @@ def test_watch_outlasts_a_server_that_is_away_for_a_while(command, server):
     assert server.faults[0].times == 0
 
 
+def test_watch_outlasts_a_request_without_an_answer(command, server):
+    run = server.add_run("r", *[("RUNNING", {})] * 3, ("SUCCEEDED", {}))
+    server.fail(f"/runs/{run.run_id}", skip=2, hang=0.5)
+    words = ("remote", "watch", run.run_id, "--every", "0.01", "--timeout", "0.2")
+    assert command(*words).exit_code == 0
+    assert server.faults[0].times == 0
+
+
 def test_watch_gives_up_when_the_server_stays_away(command, server, monkeypatch):
     monkeypatch.setattr(transport, "ATTEMPTS", 1)
     run = server.add_run("r", ("RUNNING", {}))
