@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from headrace.components.shared.config.data import Source
-from headrace.components.shared.config.project import load
+from headrace.components.shared.config.project import Project, load
 from headrace.components.shared.errors import ConfigError
+from headrace.pipelines.cluster import package
 from headrace.pipelines.compile import COMPILED
 
 PipelineName = Literal["training", "materialization"]
@@ -48,14 +49,20 @@ def arguments(work: Work) -> dict[str, Any]:
     """Values for every parameter of the pipeline.
 
     Raises:
-        ConfigError: the project is not valid, or names places that only this machine has.
+        ConfigError: the project is not valid or names places that only this machine has, or the
+            compiled pipeline has other parameters.
         SourceError: a source does not exist.
     """
     project = load(work.folder, work.overrides or ())
     for name, source in project.sources.items():
         _require_reachable(name, source, data_in_image=work.data_in_image)
-    if work.pipeline == "materialization":
-        return _materialization(work)
+    is_training = work.pipeline == "training"
+    values = _training(work, project) if is_training else _materialization(work)
+    package.require_parameters(work.package, values)
+    return values
+
+
+def _training(work: Work, project: Project) -> dict[str, Any]:
     _require_shared(project.serving.destination)
     from headrace.pipelines.training import arguments as training
 

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,27 @@ def read(path: Path) -> dict[str, Any]:
             fix="Name a file that `headrace compile` wrote.",
         )
     return spec
+
+
+def require_parameters(path: Path, arguments: Collection[str]) -> None:
+    """Refuses a pipeline that another version of Headrace compiled.
+
+    Args:
+        path: The compiled pipeline.
+        arguments: Names of the arguments that it is to be given.
+
+    Raises:
+        ConfigError: its parameters are others.
+    """
+    parameters = read(path)["root"].get("inputDefinitions", {}).get("parameters", {})
+    required = {name for name, definition in parameters.items() if not definition.get("isOptional")}
+    strange = sorted((set(arguments) - set(parameters)) | (required - set(arguments)))
+    if strange:
+        raise ConfigError(
+            f"{path} was compiled by another version: its parameters differ in "
+            f"{', '.join(strange)}.",
+            fix="Write it again with `headrace compile`, and put your images' names in.",
+        )
 
 
 def without_cache(spec: dict[str, Any]) -> dict[str, Any]:

@@ -79,6 +79,18 @@ def test_pipelines_with_ones_own_images(done, server, project, tmp_path):
     assert {e["container"]["image"].partition("/")[0] for e in executors} == {"my"}
 
 
+def test_pipelines_of_another_version(refused, server, project, tmp_path):
+    missing = refused("submit", project, "--compiled", tmp_path)
+    assert str(tmp_path / "training.yaml") in missing.message
+    text = (COMPILED / "training.yaml").read_text()
+    (tmp_path / "training.yaml").write_text(text.replace("model_code", "code_of_model"))
+    error = refused("submit", project, "--compiled", tmp_path)
+    assert "compiled by another version" in error.message
+    assert "code_of_model, model_code" in error.message
+    assert "headrace compile" in error.fix
+    assert server.requests == []
+
+
 def test_an_experiment_is_used_again(done, server, project):
     done("submit", project)
     done("submit", project)
