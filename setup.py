@@ -19,6 +19,7 @@ CORE = [
     "pydantic>=2.10",
     "pyyaml>=6.0",
     "rich>=14",
+    "tenacity>=8.5",
     "typer>=0.15",
 ]
 EXTRAS = {

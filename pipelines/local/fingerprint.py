@@ -105,14 +105,22 @@ def _imports(source: str) -> set[str]:
 
 
 def _folder_of(module: str) -> Path | None:
-    """The folder of a module's file; none for what is no module, or a mere namespace."""
+    """The folder of a module's file; none for what is no module, or a mere namespace.
+
+    Files tell. Asking Python for the place of `package.module.name` would import the module, and
+    with it whatever takes seconds to import.
+    """
+    top, rest = module.split(".")[:2], module.split(".")[2:]
     try:
-        spec = importlib.util.find_spec(module)
+        spec = importlib.util.find_spec(".".join(top))
     except ImportError:
         return None
-    if spec is None or not spec.origin:
+    if spec is None or not spec.submodule_search_locations:
         return None
-    folder = Path(spec.origin).parent
+    place = Path(spec.submodule_search_locations[0]).joinpath(*rest)
+    folder = place if place.is_dir() else place.parent
+    if folder is not place and not place.with_suffix(".py").is_file():
+        return None
     has_code = any(file.name != "__init__.py" for file in folder.glob("*.py"))
     return folder if has_code else None
 
