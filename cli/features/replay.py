@@ -13,7 +13,8 @@ from headrace.cli.features.options import LOCAL_REDIS, STREAM, KafkaOption, Stre
 
 def replay(
     events: Annotated[
-        Path, typer.Argument(help="Parquet file or folder of events, such as data/events.")
+        Path,
+        typer.Argument(help="Parquet file or folder of events, such as data/events.", exists=True),
     ],
     name: StreamOption = STREAM,
     url: UrlOption = LOCAL_REDIS,
