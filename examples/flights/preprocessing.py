@@ -1,4 +1,4 @@
-"""Turns the features of `features.py` into the tensors that `model.py` takes.
+"""Turns the features of the feature store into the tensors that `model.py` takes.
 
 Every number becomes its rank among the training values, between 0 and 1: delays have long tails,
 and a rank is as meaningful for one number as for another. All numbers share one quantiles

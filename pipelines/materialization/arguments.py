@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headrace.components.shared.config.project import load
 from headrace.components.shared.errors import ConfigError
 from headrace.feature_store.repo import read_repo
 from headrace.pipelines.training import arguments as training
@@ -27,18 +26,18 @@ def arguments(
     Raises:
         ConfigError: the project is not valid, or has no feature store.
     """
-    settings = load(folder).feature_store
-    if settings.repo is None or settings.service is None:
+    values = training.arguments(folder, home=home)
+    settings = values["feature_store"]
+    if not {"repo", "service"} <= set(settings):
         raise ConfigError(
             f"{folder} has no feature store.",
             fix="Name repo and service under `feature_store` in project.yaml.",
         )
-    values = training.arguments(folder, home=home)
-    root = (folder / settings.repo).resolve()
+    root = (folder / settings["repo"]).resolve()
     return {
         **{name: values[name] for name in _SHARED},
         "repo_code": read_repo(root, config),
-        "service": settings.service,
+        "service": settings["service"],
         "root": str(root),
         "until": until,
     }

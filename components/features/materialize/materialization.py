@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from headrace.feature_store.online import WriteResult
 
-_BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
 
 def run(
     *, built: Path, repo_code: Mapping[str, str], root: str, until: str
@@ -80,10 +78,11 @@ def _bring_online(store: FeatureStore, view: FeatureView, end: dt.datetime) -> W
     """
     from headrace.feature_store import online
     from headrace.feature_store.quality import baseline
+    from headrace.feature_store.quality.pulls import BEGINNING
 
     known = baseline.read_baseline(store, view) is not None
     start = view.most_recent_end_time if known else None
-    written = online.materialize(store, [view.name], min(start or _BEGINNING, end), end)
+    written = online.materialize(store, [view.name], min(start or BEGINNING, end), end)
     if not known:
         with contextlib.suppress(DataError):  # the view has no rows yet
             baseline.record_baseline(store, [view.name], until=end)
