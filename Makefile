@@ -2,7 +2,7 @@
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 BIN := .venv/bin
-SOURCES := headrace components pipelines feature_store cli examples benchmarks scripts tests setup.py
+SOURCES := headrace components pipelines feature_store serving cli examples benchmarks scripts tests setup.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast lint format compile docs notebooks bench lock clean
@@ -31,7 +31,7 @@ lint: setup build/typing ## Check style, types and that generated files are up t
 # The layout that the import names have, for the type checker.
 build/typing: headrace/__init__.py Makefile
 	@mkdir -p $@/headrace
-	@for name in components pipelines feature_store cli; do ln -sfn ../../../$$name $@/headrace/$$name; done
+	@for name in components pipelines feature_store serving cli; do ln -sfn ../../../$$name $@/headrace/$$name; done
 	@for name in __init__.py py.typed; do ln -sfn ../../../headrace/$$name $@/headrace/$$name; done
 	@touch $@
 

