@@ -7,9 +7,9 @@ were true.
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any
 
 import redis
 from feast.infra.online_stores.helpers import _mmh3
@@ -22,6 +22,7 @@ from headrace.feature_store.online.codec import microseconds
 from headrace.feature_store.online.errors import OnlineStoreError
 from headrace.feature_store.online.keys import KeyEncoder
 from headrace.feature_store.online.plan import KeyGroup, ViewPlan
+from headrace.feature_store.online.redis_connections import Connections
 
 #: Seconds that one answer of the server may take before it counts as down.
 READ_TIMEOUT = 0.5
@@ -31,8 +32,6 @@ RETRIES = 2
 
 #: What redis-py raises; an error of a whole cluster is no RedisError.
 _FAILURES = (redis.RedisError, redis.exceptions.RedisClusterException, OSError)
-
-_T = TypeVar("_T")
 
 
 def connect(config: RepoConfig, *, timeout: float, retries: int = RETRIES) -> Any:
@@ -87,53 +86,11 @@ def fields(view: str, features: Sequence[str]) -> list[bytes]:
     return [*names, f"_ts:{view}".encode()]
 
 
-class Connections:
-    """A client's connections, kept ready between requests.
-
-    The client's pool looks at a connection's socket each time it hands it out, which takes a tenth
-    of a small request. Here a connection that the server has closed is noticed when it is used, and
-    made anew as the client's retry says.
-    """
-
-    def __init__(self, client: Any) -> None:
-        """Wraps a client."""
-        self.client = client
-        self._idle: list[Any] = []
-        self._process = os.getpid()
-
-    def run(self, do: Callable[[Any], _T]) -> _T:
-        """Runs ``do`` on a connection, again on a new one when it is lost.
-
-        After any failure the connection is closed: answers that were not read must never be taken
-        for the answers to the next request.
-        """
-        if self._process != os.getpid():  # after a fork the sockets are the parent's, too
-            self._idle, self._process = [], os.getpid()
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self.client.connection_pool.get_connection()
-        try:
-            return connection.retry.call_with_retry(  # type: ignore[no-any-return]
-                lambda: do(connection), lambda error: connection.disconnect()
-            )
-        except BaseException:
-            connection.disconnect()
-            raise
-        finally:
-            self._idle.append(connection)
-
-    def close(self) -> None:
-        """Closes all connections."""
-        self._idle = []
-        self.client.close()
-
-
 class RedisReader:
     """Looks up many keys in one round trip."""
 
-    #: How an event timestamp is stored.
-    event_time: Callable[[bytes], int] = staticmethod(microseconds)
+    #: How an event timestamp is stored; rows that were materialised together share theirs.
+    event_time: Callable[[bytes], int] = staticmethod(lru_cache(1 << 14)(microseconds))
 
     def __init__(self, config: RepoConfig, groups: Sequence[KeyGroup], connection: Any) -> None:
         """Prepares the commands for connections that :meth:`connect` made."""
@@ -180,14 +137,7 @@ class RedisReader:
         for members, (before, behind) in zip(keys, self._packed, strict=True):
             for key in members:
                 parts += (before, b"%d\r\n" % len(key), key, behind)
-        message, count = b"".join(parts), sum(map(len, keys))
-
-        def exchange(connection: Any) -> list[Any]:
-            connection.send_packed_command([message])
-            receive = connection.read_response
-            return [receive(disable_decoding=True) for _ in range(count)]
-
-        return self._connections.run(exchange)
+        return self._connections.exchange(b"".join(parts), sum(map(len, keys)))
 
     def _on_cluster(self, keys: Sequence[Sequence[bytes]]) -> list[Any]:
         pipeline = self._connections.client.pipeline()
