@@ -39,6 +39,7 @@ def pusher(
         version: The version that is live.
         verdict: One line for people.
     """
+    import json
     from pathlib import Path
 
     from headrace.components.deployment.pusher import pusher as work
@@ -51,7 +52,7 @@ def pusher(
         name=name,
         record={
             "data_version": data_version,
-            "features": model.metadata.get("features", []),
+            "features": json.loads(model.metadata.get("features", "[]")),
             "feature_store": asked,
         },
         destination=destination,

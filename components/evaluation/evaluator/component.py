@@ -45,6 +45,7 @@ def evaluator(
 
     from headrace.components.evaluation.evaluator import evaluator as work
     from headrace.components.evaluation.evaluator import view
+    from headrace.components.shared.published import log_metrics
 
     result = work.run(
         source=Path(examples.path),
@@ -57,8 +58,7 @@ def evaluator(
         page=Path(report.path),
     )
     evaluation_result.metadata["slices"] = result.slices
-    for name, value in result.metrics.items():
-        metrics.log_metric(name, value)
+    log_metrics(metrics, result.metrics)
     if result.task == "binary_classification":
         truth, shown = result.rows["label"].to_numpy(), result.rows["prediction"].to_numpy()
         classification.log_roc_curve(*(list(map(float, x)) for x in view.roc_points(truth, shown)))

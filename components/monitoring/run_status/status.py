@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_WORDS = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELLED": "was cancelled"}
+#: Vertex AI and ``kfp.local`` tell the SDK's words, KFP's own backend those of its metadata store.
+_WORDS = {
+    "SUCCEEDED": "succeeded",
+    "COMPLETE": "succeeded",
+    "FAILED": "failed",
+    "CANCELLED": "was cancelled",
+    "CANCELED": "was cancelled",
+}
 
 
 def describe(project: str, state: str, error: Mapping[str, Any]) -> str:
@@ -16,9 +23,10 @@ def describe(project: str, state: str, error: Mapping[str, Any]) -> str:
         state: KFP's final state of the pipeline.
         error: KFP's error with ``message``; empty when there was none.
     """
-    lines = [f"# Training of {project} {_WORDS.get(state, state.lower())}", ""]
+    word = _WORDS.get(state, state.lower())
+    lines = [f"# Training of {project} {word}", ""]
     if error.get("message"):
         lines += [f"> {error['message']}", ""]
-    if state != "SUCCEEDED":
+    if word != "succeeded":
         lines += ["The last pushed model, if there is one, is still being served.", ""]
     return "\n".join(lines)

@@ -35,8 +35,10 @@ def trainer(
         metrics: Metrics of the exported epoch.
         summary: Hyperparameters and one row per epoch.
     """
+    import json
     from pathlib import Path
 
+    from headrace.components.shared.published import log_metrics
     from headrace.components.training.trainer import trainer as work
 
     result = work.run(
@@ -49,8 +51,7 @@ def trainer(
         model=Path(model.path),
         model_run=Path(model_run.path),
     )
-    model.metadata["features"] = result.features
-    for name, value in result.best.items():
-        metrics.log_metric(name, value)
-    metrics.log_metric("weights", result.parameters)
+    # As text: KFP's metadata store keeps a list only inside a dict of its own making.
+    model.metadata["features"] = json.dumps(result.features)
+    log_metrics(metrics, {**result.best, "weights": result.parameters})
     Path(summary.path).write_text(work.summary(result))

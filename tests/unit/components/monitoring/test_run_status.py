@@ -1,3 +1,5 @@
+import pytest
+
 from headrace.components.monitoring.run_status.status import describe
 
 
@@ -8,7 +10,8 @@ def test_a_failure_tells_the_reason_and_that_the_last_model_still_serves():
     assert "last pushed model" in text
 
 
-def test_success_says_only_that():
-    text = describe("flights", "SUCCEEDED", {})
+@pytest.mark.parametrize("state", ["SUCCEEDED", "COMPLETE"])
+def test_success_says_only_that(state):
+    text = describe("flights", state, {})
     assert "succeeded" in text
     assert "last pushed model" not in text
