@@ -41,7 +41,8 @@ def latest(
         known: Whether a row must also have been created by then.
     """
     created = [CREATED] if CREATED in history.columns else []
-    ranked = _ranked(history.select(*keys, EVENT, *created).with_row_index(_AT), [EVENT, *created])
+    columns = history.select(*keys, EVENT, *created).with_row_index(_AT)
+    ranked = _ranked(columns, keys, [EVENT, *created])
     if known and created:
         timeline = _as_it_became_known(ranked, keys)
     else:
@@ -64,11 +65,26 @@ def latest(
     return found[_AT]
 
 
-def _ranked(history: pl.DataFrame, order: list[str]) -> pl.DataFrame:
-    """Rows from the worst to the best; sources are often in order of time already."""
-    if len(order) > 1 or not history[EVENT].is_sorted():
+def _ranked(history: pl.DataFrame, keys: Sequence[str], order: list[str]) -> pl.DataFrame:
+    """Rows such that, of the same key, a better one is further down."""
+    if len(order) > 1 or not (history[EVENT].is_sorted() or _stands_by_key(history, keys)):
         history = history.sort(order, maintain_order=True, nulls_last=False)
     return history.with_row_index(_RANK)
+
+
+def _stands_by_key(history: pl.DataFrame, keys: Sequence[str]) -> bool:
+    """Whether the rows of each key stand together and in order of time.
+
+    Sources that were computed key by key do, and sorting them would take longer than joining them.
+    """
+    if not keys:
+        return False
+    begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in keys)
+    begins = begins | (pl.int_range(pl.len()) == 0)
+    goes_on = pl.col(EVENT) >= pl.col(EVENT).shift()
+    if not history.select((begins | goes_on).all()).item():
+        return False
+    return not history.filter(begins).select(pl.struct(keys).is_duplicated().any()).item()
 
 
 def _as_it_became_known(ranked: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:

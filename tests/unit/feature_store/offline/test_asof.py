@@ -66,6 +66,29 @@ def test_the_latest_row_is_the_one_that_trying_all_finds(names):
     check()
 
 
+@pytest.mark.parametrize("names", [["a"], ["a", "b"]], ids=["one key", "two keys"])
+def test_histories_that_stand_key_by_key_need_no_order_of_time(names):
+    key = [st.integers(0, 2)] * len(names)
+
+    @settings(max_examples=150, deadline=None)
+    @given(
+        labels=st.lists(st.tuples(moments, *key), max_size=8),
+        history=st.lists(st.tuples(moments, st.none(), *key), max_size=12),
+        # One row out of its place, or none: then keys stand together no longer.
+        moved=st.one_of(st.none(), st.tuples(st.integers(0, 11), st.integers(0, 11))),
+    )
+    def check(labels, history, moved):
+        history.sort(key=lambda row: (row[2:], row[0]))
+        if moved and history:
+            row = history.pop(moved[0] % len(history))
+            history.insert(moved[1] % (len(history) + 1), row)
+        expected = [naive(list(label), history, ttl=None, known=False) for label in labels]
+        found = run(labels, history, names, with_created=False, ttl=None, known=False)
+        assert found == expected
+
+    check()
+
+
 def test_without_a_created_column_the_last_row_of_a_tie_counts():
     history = [(START, None, 1), (START, None, 2), (START, None, 1)]
     assert run([(START, 1)], history, ["a"], with_created=False, ttl=None, known=False) == [2]
