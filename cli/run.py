@@ -43,16 +43,18 @@ def run(
     """
     from rich.console import Console
 
-    from headrace.pipelines.compile import COMPILED
+    from headrace.components.shared.config.project import load
+    from headrace.pipelines.compile import for_this_machine
     from headrace.pipelines.local import display, runner
     from headrace.pipelines.training.arguments import arguments
 
     place = home_of(project, home)
     values = {} if resume else arguments(project, home=place, overrides=overrides or [])
+    platform = load(project, overrides or []).platform
     progress = display.Progress()
-    with progress.shown():
+    with progress.shown(), for_this_machine("training", platform) as pipeline:
         record = runner.run(
-            COMPILED / "training.yaml",
+            pipeline,
             values,
             home=place,
             project=project.resolve().name,

@@ -11,12 +11,13 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import jinja2
 from generated import report_or_write
 from pydantic.fields import FieldInfo
 
+from headrace.components.shared.config.platform import DEFAULTS
 from headrace.components.shared.config.project import Project
 from headrace.components.shared.config.section import Section
 
@@ -94,6 +95,8 @@ def _default(field: FieldInfo) -> str:
 
 def _type(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in arguments)
     if origin in (Union, types.UnionType):
@@ -141,7 +144,7 @@ def render() -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("project.md.j2").render(parts=list(parts()))
+    return environment.get_template("project.md.j2").render(parts=list(parts()), steps=DEFAULTS)
 
 
 def main() -> int:

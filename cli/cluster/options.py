@@ -99,8 +99,8 @@ _WORK: dict[str, Any] = {
         typer.Option(
             "--compiled",
             envvar="HEADRACE_KFP_COMPILED",
-            help="Folder that `headrace compile` wrote, with the names of your images.",
-            show_default="the installation's",
+            help="Folder that `headrace compile` wrote.",
+            show_default="compiled for the project",
         ),
     ],
     "overrides": SetOption,

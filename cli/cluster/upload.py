@@ -14,6 +14,7 @@ from headrace.pipelines.cluster.connection import Connection
 
 if TYPE_CHECKING:
     from headrace.pipelines.cluster.arguments import Work
+    from headrace.pipelines.cluster.package import Package
 
 
 @grouped
@@ -36,24 +37,22 @@ def upload(
     A compiled pipeline goes as it is. A project goes as its pipeline with the project's code and
     settings as defaults; only `data_version` is left to whoever starts a run.
     """
-    from headrace.pipelines.cluster import arguments, package, uploads
+    from headrace.pipelines.cluster import package, uploads
+    from headrace.pipelines.cluster.arguments import Work
     from headrace.pipelines.cluster.client import connect
 
-    spec = (
-        _of_project(arguments.Work(folder=source, **work))
-        if source.is_dir()
-        else package.read(source)
-    )
+    is_project = source.is_dir()
+    sent = _of_project(Work(folder=source, **work)) if is_project else package.read(source)
     cluster = connect(connection)
-    done = uploads.upload(cluster, name, spec, version)
+    done = uploads.upload(cluster, name, sent, version)
     verb = "Uploaded" if done.new else "The server has it already:"
     typer.echo(
         f"{verb} {name} {done.version}\n{cluster.version_link(done.pipeline_id, done.version_id)}"
     )
 
 
-def _of_project(work: Work) -> dict[str, Any]:
-    from headrace.pipelines.cluster import package
+def _of_project(work: Work) -> Package:
     from headrace.pipelines.cluster.arguments import arguments
 
-    return package.with_defaults(package.read(work.package), arguments(work))
+    values = arguments(work)
+    return work.package.with_defaults(values)

@@ -24,7 +24,8 @@ def materialize(
     """
     from rich.console import Console
 
-    from headrace.pipelines.compile import COMPILED
+    from headrace.components.shared.config.project import load
+    from headrace.pipelines.compile import for_this_machine
     from headrace.pipelines.local import display, runner
     from headrace.pipelines.local.records import State
     from headrace.pipelines.materialization.arguments import arguments
@@ -32,9 +33,10 @@ def materialize(
     place = home_of(project, home)
     values = arguments(project, home=place, config=config, until=until)
     progress = display.Progress()
-    with progress.shown():
+    platform = load(project).platform
+    with progress.shown(), for_this_machine("materialization", platform) as pipeline:
         record = runner.run(
-            COMPILED / "materialization.yaml",
+            pipeline,
             values,
             home=place,
             project=project.resolve().name,

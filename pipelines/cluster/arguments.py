@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 from headrace.components.shared.config.data import Source
 from headrace.components.shared.config.project import Project, load
 from headrace.components.shared.errors import ConfigError
 from headrace.pipelines.cluster import package
-from headrace.pipelines.compile import COMPILED
+from headrace.pipelines.cluster.package import Package
+from headrace.pipelines.compile import PipelineName
 
-PipelineName = Literal["training", "materialization"]
 _PACKAGE = "package://"
 
 
@@ -24,7 +25,7 @@ class Work:
     Attributes:
         folder: The project.
         pipeline: Which compiled pipeline.
-        compiled: Folder of the compiled pipelines; the installation's when left out.
+        compiled: Folder of compiled pipelines; compiled for the project when left out.
         overrides: Keys to set instead of project.yaml's, as ``section.key=value``.
         data_in_image: The step image holds the packages that ``package://`` sources name.
         feature_root: Where the Feast repository's files are on the cluster, for materialization.
@@ -39,10 +40,17 @@ class Work:
     feature_root: str | None = None
     feature_config: str | None = None
 
-    @property
-    def package(self) -> Path:
-        """The compiled pipeline."""
-        return (self.compiled or COMPILED) / f"{self.pipeline}.yaml"
+    @cached_property
+    def package(self) -> Package:
+        """The compiled pipeline.
+
+        Raises:
+            ConfigError: the project or the compiled pipeline is not usable.
+        """
+        if self.compiled:
+            return package.read(self.compiled / f"{self.pipeline}.yaml")
+        platform = load(self.folder, self.overrides or ()).platform
+        return package.of_project(self.pipeline, platform)
 
 
 def arguments(work: Work) -> dict[str, Any]:
@@ -58,7 +66,8 @@ def arguments(work: Work) -> dict[str, Any]:
         _require_reachable(name, source, data_in_image=work.data_in_image)
     is_training = work.pipeline == "training"
     values = _training(work, project) if is_training else _materialization(work)
-    package.require_parameters(work.package, values)
+    where = str(work.compiled / f"{work.pipeline}.yaml") if work.compiled else work.pipeline
+    work.package.require_parameters(values, where)
     return values
 
 

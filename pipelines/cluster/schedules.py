@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headrace.components.shared.errors import ConfigError
-from headrace.pipelines.cluster import lookup, package
+from headrace.pipelines.cluster import lookup
 from headrace.pipelines.cluster.arguments import Work
 from headrace.pipelines.cluster.client import Cluster
-from headrace.pipelines.cluster.submission import Settings, experiment_id, spec_of
+from headrace.pipelines.cluster.submission import Settings, experiment_id, package_of
 
 _CRON_FIELDS = 6
 #: KFP accepts no more.
@@ -84,7 +84,7 @@ def create(
     name = settings.name or f"{values['project']} {work.pipeline}"
     _require_free(cluster, name)
     experiment = experiment_id(cluster, settings.experiment or values["project"])
-    with package.file_of(spec_of(work, settings)) as file, cluster.quiet() as client:
+    with package_of(work, settings).file() as file, cluster.quiet() as client:
         return client.create_recurring_run(
             experiment_id=experiment,
             job_name=name,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from headrace.pipelines.cluster import package
 from headrace.pipelines.cluster.arguments import Work
 from headrace.pipelines.cluster.client import Cluster
+from headrace.pipelines.cluster.package import Package
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +31,10 @@ class Settings:
     service_account: str | None = None
 
 
-def spec_of(work: Work, settings: Settings) -> dict[str, Any]:
+def package_of(work: Work, settings: Settings) -> Package:
     """The compiled pipeline, with caching as the settings say."""
-    spec = package.read(work.package)
-    return spec if settings.cache else package.without_cache(spec)
+    package = work.package
+    return package if settings.cache else package.without_cache()
 
 
 def submit(cluster: Cluster, work: Work, values: Mapping[str, Any], settings: Settings) -> Any:
@@ -50,7 +50,7 @@ def submit(cluster: Cluster, work: Work, values: Mapping[str, Any], settings: Se
         ClusterError: the server refused or failed.
     """
     experiment = experiment_id(cluster, settings.experiment or values["project"])
-    with package.file_of(spec_of(work, settings)) as file, cluster.quiet() as client:
+    with package_of(work, settings).file() as file, cluster.quiet() as client:
         return client.run_pipeline(
             experiment_id=experiment,
             job_name=settings.name or _name(values["project"]),

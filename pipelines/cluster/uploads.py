@@ -9,9 +9,10 @@ import kfp_server_api  # type: ignore[import-untyped]
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from headrace.pipelines.cluster import lookup, package
+from headrace.pipelines.cluster import lookup
 from headrace.pipelines.cluster.client import Cluster
 from headrace.pipelines.cluster.errors import ClusterError
+from headrace.pipelines.cluster.package import Package
 
 
 @dataclass(frozen=True)
@@ -31,26 +32,24 @@ class Uploaded:
     new: bool
 
 
-def upload(
-    cluster: Cluster, name: str, spec: dict[str, Any], version: str | None = None
-) -> Uploaded:
+def upload(cluster: Cluster, name: str, package: Package, version: str | None = None) -> Uploaded:
     """Makes a pipeline, or a new version of it; nothing when the server has the same content.
 
     Args:
         cluster: The server.
         name: The pipeline's name.
-        spec: The compiled pipeline.
+        package: The compiled pipeline.
         version: The version's name; a hash of the content when left out.
 
     Raises:
         ClusterError: the version exists with other content, or the server refused or failed.
     """
-    label = version or package.fingerprint(spec)
+    label = version or package.fingerprint
     pipeline = _pipeline(cluster, name)
     existing = _version(cluster, pipeline.pipeline_id, label)
     if existing is None:
-        return _new_version(cluster, pipeline.pipeline_id, label, spec)
-    if not same_pipeline(existing.pipeline_spec, spec):
+        return _new_version(cluster, pipeline.pipeline_id, label, package)
+    if not is_same(existing.pipeline_spec, package):
         raise ClusterError(
             f"Pipeline {name!r} has a version {label!r} with other content on {cluster.url}.",
             fix="Choose another --version, or leave it out: then it is a hash of the content.",
@@ -59,17 +58,19 @@ def upload(
     return Uploaded(pipeline.pipeline_id, existing.pipeline_version_id, label, new=False)
 
 
-def same_pipeline(one: Any, other: Any) -> bool:
-    """Whether two specifications mean the same; a server writes numbers in another way."""
-    return bool(_parsed(one) == _parsed(other))
+def is_same(stored: Any, package: Package) -> bool:
+    """Whether a server has the same pipeline; it writes numbers in another way."""
+    stored = stored or {}
+    # Servers nest it when there are settings for the platform too.
+    spec, platform = stored.get("pipeline_spec", stored), stored.get("platform_spec", {})
+    return bool(_parsed(spec, platform) == _parsed(package.spec, package.platform))
 
 
-def _parsed(spec: Any) -> Any:
-    # Servers nest it when there is a platform specification too.
-    inner = spec.get("pipeline_spec", spec) if isinstance(spec, dict) else {}
-    return json_format.ParseDict(
-        inner, pipeline_spec_pb2.PipelineSpec(), ignore_unknown_fields=True
-    )
+def _parsed(spec: Any, platform: Any) -> tuple[Any, Any]:
+    messages = pipeline_spec_pb2.PipelineSpec(), pipeline_spec_pb2.PlatformSpec()
+    for document, message in zip((spec, platform), messages, strict=True):
+        json_format.ParseDict(document, message, ignore_unknown_fields=True)
+    return messages
 
 
 def _pipeline(cluster: Cluster, name: str) -> Any:
@@ -87,7 +88,7 @@ def _version(cluster: Cluster, pipeline_id: str, label: str) -> Any:
     return next(iter(lookup.exact(listed.pipeline_versions, label)), None)
 
 
-def _new_version(cluster: Cluster, pipeline_id: str, label: str, spec: dict[str, Any]) -> Uploaded:
-    with package.file_of(spec) as file, cluster.quiet() as client:
+def _new_version(cluster: Cluster, pipeline_id: str, label: str, package: Package) -> Uploaded:
+    with package.file() as file, cluster.quiet() as client:
         version = client.upload_pipeline_version(str(file), label, pipeline_id=pipeline_id)
     return Uploaded(pipeline_id, version.pipeline_version_id, label, new=True)

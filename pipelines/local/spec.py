@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from headrace.components.shared.errors import ConfigError
+from headrace.components.shared.quantities import amount
 from headrace.pipelines.local import kfp_internals as kfp
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_UNITS |= {f"{unit}i": 1024**power for power, unit in enumerate("KMGT", start=1)}
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?i?)")
 _GROUP_DAG = re.compile(r"(exit-handler|condition|condition-branches|for-loop)-\d+")
 
 
@@ -101,13 +99,13 @@ def parse_quantity(text: str) -> int:
     Raises:
         ConfigError: The text is no such quantity.
     """
-    match = _QUANTITY.fullmatch(text.strip())
-    if not match or match[2] not in _UNITS:
+    try:
+        return int(amount(text))
+    except ValueError:
         raise ConfigError(
             f"Memory `{text}` is not a quantity that can be read.",
             fix="Write a number with K, M, G, Ki, Mi or Gi behind it, such as 2G.",
-        )
-    return int(float(match[1]) * _UNITS[match[2]])
+        ) from None
 
 
 def is_group(task_name: str) -> bool:

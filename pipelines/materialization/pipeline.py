@@ -11,7 +11,6 @@ from headrace.components.features.feature_builder.component import feature_build
 from headrace.components.features.materialize.component import materialize
 from headrace.components.monitoring.feature_check.component import feature_check
 from headrace.components.monitoring.run_status.component import run_status
-from headrace.pipelines.sizes import sized
 
 
 @dsl.pipeline(
@@ -40,20 +39,16 @@ def materialization_pipeline(
         root: Folder or URI that paths in the repository are relative to.
         until: Last moment to bring online (ISO 8601); empty for now.
     """
-    last = sized(run_status(project=project), "small").set_caching_options(False)
+    last = run_status(project=project).set_caching_options(False)
     with dsl.ExitHandler(last, name="refresh"):
-        ingested = sized(ingest(sources=sources, data_version=data_version), "data")
-        ingested.set_retry(num_retries=2)
-        built = sized(
-            feature_builder(
-                tables=ingested.outputs["tables"], code=features_code, repo_code=repo_code
-            ),
-            "data",
+        ingested = ingest(sources=sources, data_version=data_version)
+        built = feature_builder(
+            tables=ingested.outputs["tables"], code=features_code, repo_code=repo_code
         )
         online = materialize(
             built=built.outputs["built"], repo_code=repo_code, root=root, until=until
         )
         # It changes stores outside of the pipeline, so no earlier run stands for it.
-        sized(online, "data").set_caching_options(False).set_retry(num_retries=2)
+        online.set_caching_options(False)
         checked = feature_check(repo_code=repo_code, root=root, service=service, as_of=until)
-        sized(checked, "data").set_caching_options(False).after(online)
+        checked.set_caching_options(False).after(online)

@@ -61,6 +61,7 @@ def arguments(folder: Path, *, home: Path, overrides: Sequence[str] = ()) -> dic
         # Without a search the tuner does not read the model, so a change of it does not concern it.
         "search_code": _only(code, "model.py") if project.tuning.trials else {},
         "model_code": _only(code, "model.py"),
+        "beam_args": project.platform.beam_pipeline_args.get("transform", []),
     }
 
 

@@ -3,6 +3,9 @@
 Every parameter is a section of ``project.yaml`` or the source text of a project file, so a step's
 cache key holds exactly what the step depends on: touching ``model.py`` trains again, and nothing
 before it runs.
+
+What a step asks of its machine is no part of the graph: ``pipelines/platform.py`` adds it when the
+pipeline is compiled.
 """
 
 from kfp import dsl
@@ -26,12 +29,11 @@ from headrace.components.validation.example_validator.component import example_v
 from headrace.components.validation.leakage_check.component import leakage_check
 from headrace.components.validation.schema_gen.component import schema_gen
 from headrace.components.validation.statistics_gen.component import statistics_gen
-from headrace.pipelines.sizes import sized
 
 
 def _resolve(candidate, kind: str, destination, model) -> dsl.PipelineTask:
     task = resolver(candidate=candidate, kind=kind, destination=destination, model=model)
-    return sized(task, "small").set_caching_options(False)
+    return task.set_caching_options(False)
 
 
 @dsl.pipeline(name="training", description="Sources to a blessed, pushed model.")
@@ -85,65 +87,44 @@ def training_pipeline(
         model_code: Files for `trainer`: model.py.
         beam_args: Beam options of `transform`; empty for the step's own process.
     """
-    last = sized(run_status(project=project), "small").set_caching_options(False)
+    last = run_status(project=project).set_caching_options(False)
     with dsl.ExitHandler(last, name="train"):
-        ingested = sized(ingest(sources=sources, data_version=data_version), "data")
-        ingested.set_retry(num_retries=2)
-        built = sized(
-            feature_builder(
-                tables=ingested.outputs["tables"], code=features_code, repo_code=repo_code
-            ),
-            "data",
+        ingested = ingest(sources=sources, data_version=data_version)
+        built = feature_builder(
+            tables=ingested.outputs["tables"], code=features_code, repo_code=repo_code
         )
-        joined = sized(
-            historical_features(
-                built=built.outputs["built"],
-                repo_code=repo_code,
-                feature_store=feature_store,
-                label=label,
-                features=features,
-            ),
-            "data",
+        joined = historical_features(
+            built=built.outputs["built"],
+            repo_code=repo_code,
+            feature_store=feature_store,
+            label=label,
+            features=features,
         )
         table = joined.outputs["table"]
-        leaks = sized(
-            leakage_check(table=table, label=label, features=features, rules=leakage), "data"
-        )
-        examples = sized(
-            example_gen(table=table, label=label, features=features, split=split), "data"
-        ).outputs["examples"]
-        statistics = sized(statistics_gen(examples=examples), "data").outputs["statistics"]
-        schema = sized(schema_gen(statistics=statistics, curated=curated_schema), "data").outputs[
-            "schema"
-        ]
+        leaks = leakage_check(table=table, label=label, features=features, rules=leakage)
+        split_up = example_gen(table=table, label=label, features=features, split=split)
+        examples = split_up.outputs["examples"]
+        statistics = statistics_gen(examples=examples).outputs["statistics"]
+        schema = schema_gen(statistics=statistics, curated=curated_schema).outputs["schema"]
         baseline = _resolve(statistics, "statistics", serving_destination, project)
-        validated = sized(
-            example_validator(
-                statistics=statistics,
-                schema=schema,
-                baseline=baseline.outputs["resolved"],
-                rules=validation,
-            ),
-            "data",
+        validated = example_validator(
+            statistics=statistics,
+            schema=schema,
+            baseline=baseline.outputs["resolved"],
+            rules=validation,
         )
-        gate = sized(
-            data_gate(
-                validation_blessed=validated.outputs["blessed"],
-                validation_verdict=validated.outputs["verdict"],
-                leakage_blessed=leaks.outputs["blessed"],
-                leakage_verdict=leaks.outputs["verdict"],
-            ),
-            "small",
+        gate = data_gate(
+            validation_blessed=validated.outputs["blessed"],
+            validation_verdict=validated.outputs["verdict"],
+            leakage_blessed=leaks.outputs["blessed"],
+            leakage_verdict=leaks.outputs["verdict"],
         )
-        transformed = sized(
-            transform(
-                examples=examples,
-                schema=schema,
-                code=preprocessing_code,
-                features=features,
-                beam_args=beam_args,
-            ),
-            "training",
+        transformed = transform(
+            examples=examples,
+            schema=schema,
+            code=preprocessing_code,
+            features=features,
+            beam_args=beam_args,
         )
         learning = {
             "transformed_examples": transformed.outputs["transformed_examples"],
@@ -151,54 +132,41 @@ def training_pipeline(
             "label": label,
             "training": training,
         }
-        tuned = sized(tuner(tuning=tuning, code=search_code, **learning), "training").after(gate)
-        model = sized(
-            trainer(hyperparameters=tuned.outputs["hyperparameters"], code=model_code, **learning),
-            "training",
+        tuned = tuner(tuning=tuning, code=search_code, **learning).after(gate)
+        model = trainer(
+            hyperparameters=tuned.outputs["hyperparameters"], code=model_code, **learning
         ).outputs["model"]
         champion = _resolve(model, "model", serving_destination, project)
-        evaluated = sized(
-            evaluator(
-                examples=examples,
-                model=model,
-                champion=champion.outputs["resolved"],
-                label=label,
-                evaluation=evaluation,
-            ),
-            "training",
+        evaluated = evaluator(
+            examples=examples,
+            model=model,
+            champion=champion.outputs["resolved"],
+            label=label,
+            evaluation=evaluation,
         )
-        compared = sized(
-            challenger(
-                predictions=evaluated.outputs["predictions"],
-                champion_version=champion.outputs["Output"],
-                label=label,
-                promotion=promotion,
-            ),
-            "data",
+        compared = challenger(
+            predictions=evaluated.outputs["predictions"],
+            champion_version=champion.outputs["Output"],
+            label=label,
+            promotion=promotion,
         )
-        loaded = sized(infra_validator(model=model, examples=examples), "training")
-        accepted = sized(
-            model_gate(
-                evaluation_blessed=evaluated.outputs["blessed"],
-                evaluation_verdict=evaluated.outputs["verdict"],
-                challenger_blessed=compared.outputs["blessed"],
-                challenger_verdict=compared.outputs["verdict"],
-                infra_blessed=loaded.outputs["blessed"],
-                infra_verdict=loaded.outputs["verdict"],
-            ),
-            "small",
+        loaded = infra_validator(model=model, examples=examples)
+        accepted = model_gate(
+            evaluation_blessed=evaluated.outputs["blessed"],
+            evaluation_verdict=evaluated.outputs["verdict"],
+            challenger_blessed=compared.outputs["blessed"],
+            challenger_verdict=compared.outputs["verdict"],
+            infra_blessed=loaded.outputs["blessed"],
+            infra_verdict=loaded.outputs["verdict"],
         )
         with dsl.If(accepted.outputs["Output"] == True, name="blessed"):  # noqa: E712
-            sized(
-                pusher(
-                    model=model,
-                    schema=schema,
-                    statistics=statistics,
-                    name=project,
-                    data_version=data_version,
-                    asked=joined.outputs["asked"],
-                    destination=serving_destination,
-                    serving=serving,
-                ),
-                "small",
-            ).set_retry(num_retries=2)
+            pusher(
+                model=model,
+                schema=schema,
+                statistics=statistics,
+                name=project,
+                data_version=data_version,
+                asked=joined.outputs["asked"],
+                destination=serving_destination,
+                serving=serving,
+            )

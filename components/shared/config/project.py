@@ -25,6 +25,7 @@ from headrace.components.shared.config.model import (
     Training,
     Tuning,
 )
+from headrace.components.shared.config.platform import Platform
 from headrace.components.shared.config.section import Section
 from headrace.components.shared.errors import ConfigError
 from headrace.components.shared.text import nearest
@@ -65,6 +66,7 @@ class Project(Section):
     evaluation: Evaluation = Evaluation()
     promotion: Promotion = Promotion()
     serving: Serving = Serving()
+    platform: Platform = Platform()
 
     @model_validator(mode="after")
     def _metrics_of_the_task(self) -> Project:

@@ -112,7 +112,7 @@ class FakeKfp:
             pipeline_id=query["pipelineid"],
             pipeline_version_id=str(uuid.uuid4()),
             display_name=query["name"],
-            pipeline_spec=yaml.safe_load(part.get_payload(decode=True)),
+            pipeline_spec=_nested(part.get_payload(decode=True)),
             created_at=_now(),
         )
         _found(self.pipelines, version.pipeline_id)
@@ -204,6 +204,12 @@ def _detail(name: str, state: str, run_id: str) -> Any:
         error=failed,
         child_tasks=[kfp.PipelineTaskDetailChildTask(pod_name=f"{name}-pod")],
     )
+
+
+def _nested(file: bytes) -> dict[str, Any]:
+    """A file's documents as a server answers them."""
+    spec, *platform = yaml.safe_load_all(file)
+    return {"pipeline_spec": spec, "platform_spec": platform[0]} if platform else spec
 
 
 def _found(things: dict[str, Any], key: str) -> Any:

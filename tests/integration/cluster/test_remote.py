@@ -32,7 +32,7 @@ def test_show_by_id_by_name_and_the_latest(done, server):
 def test_steps_of_kfp_itself_are_not_shown(done, server):
     states = {"root-driver": "SUCCEEDED", "root": "RUNNING", "executor": "RUNNING"}
     groups = {"exit-handler-1": "RUNNING", "condition-2": "RUNNING", "ingest": "RUNNING"}
-    server.add_run("with pipeline", ("RUNNING", {**states, **groups}), spec=TRAINING)
+    server.add_run("with pipeline", ("RUNNING", {**states, **groups}), spec=TRAINING.spec)
     shown = done("remote", "show")
     assert "ingest" in shown and "0/20 steps" in shown
     assert not any(name in shown for name in ("root", "executor", "exit-handler", "condition"))

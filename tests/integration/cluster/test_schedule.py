@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from headrace.components.shared.errors import ConfigError
-from headrace.pipelines.cluster.uploads import same_pipeline
+from headrace.pipelines.cluster.uploads import is_same
 
 from .test_submit import TRAINING, cached_tasks, only
 
@@ -16,7 +16,7 @@ def test_a_project_every_day(done, server, project):
     output = done("schedule", project, "--cron", "0 30 6 * * *", "--cache")
     schedule = only(server.schedules)
     assert schedule.trigger.cron_schedule.cron == "0 30 6 * * *"
-    assert same_pipeline(schedule.pipeline_spec, TRAINING)
+    assert is_same(schedule.pipeline_spec, TRAINING)
     assert schedule.runtime_config.parameters["project"] == "taxi"
     assert (schedule.display_name, schedule.mode) == ("taxi training", "ENABLE")
     assert schedule.no_catchup is True

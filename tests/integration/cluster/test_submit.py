@@ -10,16 +10,17 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from headrace.components.shared.config.platform import Platform
 from headrace.components.shared.errors import ConfigError
-from headrace.pipelines.cluster.uploads import same_pipeline
+from headrace.pipelines.cluster import package
+from headrace.pipelines.cluster.uploads import is_same
 from headrace.pipelines.compile import COMPILED
 from headrace.pipelines.training.arguments import arguments
 
-TRAINING = yaml.safe_load((COMPILED / "training.yaml").read_text())
+TRAINING = package.of_project("training", Platform())
 
 
 def only(things):
@@ -27,8 +28,8 @@ def only(things):
     return thing
 
 
-def cached_tasks(spec):
-    message = json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
+def cached_tasks(sent):
+    message = json_format.ParseDict(sent["pipeline_spec"], pipeline_spec_pb2.PipelineSpec())
     dags = [message.root.dag, *(component.dag for component in message.components.values())]
     tasks = [(name, task) for dag in dags for name, task in dag.tasks.items()]
     return {name for name, task in tasks if task.caching_options.enable_cache}
@@ -37,7 +38,7 @@ def cached_tasks(spec):
 def test_the_server_gets_the_compiled_pipeline_and_the_projects_arguments(done, server, project):
     output = done("submit", project)
     run = only(server.runs)
-    assert same_pipeline(run.pipeline_spec, TRAINING)
+    assert is_same(run.pipeline_spec, TRAINING)
     expected = arguments(project, home=Path())
     sent = run.runtime_config.parameters
     assert sent.pop("data_version").startswith("read-")
@@ -66,7 +67,7 @@ def test_options_arrive(done, server, project):
 
 
 def test_the_cache_is_off_in_every_step_also_inside_the_exit_handler(done, server, project):
-    assert {"ingest", "trainer", "pusher"} <= cached_tasks(TRAINING)
+    assert {"ingest", "trainer", "pusher"} <= cached_tasks({"pipeline_spec": TRAINING.spec})
     done("submit", project, "--no-cache")
     assert cached_tasks(only(server.runs).pipeline_spec) == set()
 
@@ -77,6 +78,29 @@ def test_pipelines_with_ones_own_images(done, server, project, tmp_path):
     done("submit", project, "--compiled", tmp_path)
     executors = only(server.runs).pipeline_spec["deploymentSpec"]["executors"].values()
     assert {e["container"]["image"].partition("/")[0] for e in executors} == {"my"}
+
+
+def test_the_projects_platform_settings_arrive_in_both_documents(done, server, project):
+    digest = "registry.example/core@sha256:" + 64 * "1"
+    done(
+        *("submit", project, "--set", "platform.steps.trainer.memory.limit=64G"),
+        *("--set", "platform.steps.all.node_selector={pool: ml}"),
+        *("--set", f"platform.images.core={digest}"),
+    )
+    sent = only(server.runs).pipeline_spec
+    executors = sent["pipeline_spec"]["deploymentSpec"]["executors"]
+    assert executors["exec-trainer"]["container"]["resources"]["resourceMemoryLimit"] == "64G"
+    assert executors["exec-ingest"]["container"]["image"] == digest
+    pods = sent["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert pods.keys() == executors.keys()
+    assert {pod["nodeSelector"]["labels"]["pool"] for pod in pods.values()} == {"ml"}
+
+
+def test_a_server_that_knows_too_little_is_not_asked(refused, server, project):
+    error = refused("submit", project, "--set", "platform.runs.timeout=3600")
+    assert "activeDeadlineSeconds` needs backend 2.17" in error.message
+    assert "`backend_version`" in error.fix
+    assert server.requests == []
 
 
 def test_pipelines_of_another_version(refused, server, project, tmp_path):
@@ -179,5 +203,5 @@ def test_materialization_needs_a_shared_place_for_tables(refused, done, server, 
     assert "a place for the Feast repository's tables" in wrong.message
     done("submit", project, "--pipeline", "materialization", "--feature-root", "s3://features")
     run = only(server.runs)
-    assert run.pipeline_spec["pipelineInfo"]["name"] == "materialization"
+    assert run.pipeline_spec["pipeline_spec"]["pipelineInfo"]["name"] == "materialization"
     assert run.runtime_config.parameters["root"] == "s3://features"
