@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := headrace components pipelines feature_store serving cli examples benchmarks scripts tests setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format compile docs notebooks bench lock clean
+.PHONY: help setup demo test test-fast lint format compile docs notebooks bench images lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ notebooks: setup ## Execute the notebooks and keep their outputs (needs a run: m
 
 bench: setup ## Measure against the targets, side by side in one run
 	@$(BIN)/python -m benchmarks
+
+images: setup ## Build the container images of the last commit (needs Docker)
+	@$(BIN)/python scripts/images.py build
 
 lock: setup ## Resolve the dependencies again
 	@$(BIN)/python scripts/lock.py
