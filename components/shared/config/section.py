@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,9 +13,15 @@ from headrace.components.shared.errors import ConfigError
 
 
 class Section(BaseModel):
-    """A part of ``project.yaml``: unknown keys are errors, values never change after parsing."""
+    """A part of ``project.yaml`` or of a file like it.
+
+    Unknown keys are errors, and values never change after parsing.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: The page that lists the keys.
+    reference: ClassVar[str] = "docs/project.md"
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], *, where: str) -> Self:
@@ -34,7 +40,7 @@ class Section(BaseModel):
             raise _config_error(cls, error, where) from None
 
 
-def _config_error(model: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
+def _config_error(model: type[Section], error: ValidationError, where: str) -> ConfigError:
     lines, fixes = [], []
     for item in error.errors():
         path = ".".join(str(part) for part in item["loc"]) or "(top level)"
@@ -44,7 +50,8 @@ def _config_error(model: type[BaseModel], error: ValidationError, where: str) ->
         else:
             lines.append(f"{path}: {_explain(item)}")
     shown = "\n".join(f"  {line}" for line in lines)
-    fix = " ".join(dict.fromkeys(fixes)) or "Correct the value; `docs/project.md` lists every key."
+    hint = f"Correct the value; `{model.reference}` lists every key."
+    fix = " ".join(dict.fromkeys(fixes)) or hint
     return ConfigError(f"{where} is not valid:\n{shown}", fix=fix)
 
 

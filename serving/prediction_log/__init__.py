@@ -1,0 +1,1 @@
+"""What was predicted, for whom and from which features: Parquet files that are always readable."""
