@@ -110,7 +110,9 @@ setup(
     packages=packages,
     package_dir=package_dir,
     # Patterns are relative to each package; folders of data alone are no packages.
-    package_data={"": ["py.typed", "*.yaml", "*.md", "compiled/*.yaml", "templates/**/*"]},
+    package_data={
+        "": ["py.typed", "*.yaml", "*.md", "compiled/*.yaml", "templates/**/*", "deploy/**/*"]
+    },
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["headrace = headrace.cli.main:main"]},

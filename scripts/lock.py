@@ -24,6 +24,9 @@ OPTIONS = (
 LOCKS = (
     (("setup.py", "--all-extras"), "requirements/lock.txt"),
     (("requirements/bootstrap.in",), "requirements/bootstrap.txt"),
+    # Environments of their own, that tests make.
+    (("requirements/airflow.in",), "requirements/airflow.txt"),
+    (("requirements/checks.in",), "requirements/checks.txt"),
 )
 
 
