@@ -74,8 +74,8 @@ def check(step: str, handle: Handle, files: Files, *, peak: int, limit: int | No
     if handle.exceeded is not None:
         raise step_error(
             f"Step `{step}` used {_size(handle.exceeded)}; its limit is {_size(limit or 0)}.",
-            f"Raise it where the pipeline is defined: task.set_memory_limit("
-            f"'{_gigabytes(handle.exceeded * 1.5)}G'), compile again and resume the run.",
+            "Raise it, in project.yaml under `platform.steps` or where the pipeline is defined with "
+            f"task.set_memory_limit('{handle.exceeded * 1.5 / 1e6:.0f}M'), and resume the run.",
             files.log,
         )
     if handle.ending is None:
@@ -146,7 +146,3 @@ def _last_line(log: Path) -> str:
 
 def _size(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
-
-
-def _gigabytes(count: float) -> str:
-    return f"{max(count / 1e9, 0.1):.1f}"
