@@ -1,9 +1,9 @@
-"""Small helpers for messages."""
+"""Small helpers for messages and summaries."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
@@ -14,3 +14,13 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
         return f"Did you mean {close[0]!r}?"
     shown = ", ".join(options[:20]) + (", …" if len(options) > 20 else "")
     return f"There are: {shown}." if options else "There are none."
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown; a cell may hold any text."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines) + "\n"
+
+
+def _cell(value: object) -> str:
+    return " ".join(str(value).split()).replace("|", "\\|")

@@ -18,6 +18,7 @@ def pusher(
     destination: str,
     serving: dict,
     pushed_model: dsl.Output[dsl.Model],
+    summary: dsl.Output[dsl.Markdown],
 ) -> NamedTuple("Outputs", [("version", int), ("verdict", str)]):
     """Publishes the SavedModel as the next version, where TensorFlow Serving looks.
 
@@ -33,7 +34,8 @@ def pusher(
             what a caller must bring.
         destination: Folder or URI of pushed models.
         serving: The section `serving` of project.yaml.
-        pushed_model: Its URI is the pushed version.
+        pushed_model: JSON with the number of the pushed version and its place.
+        summary: What is live now, and where.
 
     Returns:
         version: The version that is live.
@@ -60,4 +62,5 @@ def pusher(
     )
     files.write_json(Path(pushed_model.path), {"version": result.version, "path": result.path})
     pushed_model.metadata.update(version=result.version, external_path=result.path)
+    Path(summary.path).write_text(work.summary(name, result))
     return (result.version, result.verdict)

@@ -10,6 +10,7 @@ from typing import Any
 from headrace.components.shared import examples, files
 from headrace.components.shared.config.model import Serving
 from headrace.components.shared.model_store import ModelStore
+from headrace.components.shared.text import markdown_table
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,9 @@ def run(
     if removed:
         text += f", removed {', '.join(map(str, removed))}"
     return Result(version, store.path(version), text)
+
+
+def summary(name: str, result: Result) -> str:
+    """What is live, as Markdown."""
+    rows = [("place", result.path), ("what happened", result.verdict)]
+    return f"# {name}, version {result.version}\n\n{markdown_table(('', ''), rows)}"

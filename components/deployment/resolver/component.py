@@ -12,6 +12,7 @@ def resolver(
     destination: str,
     model: str,
     resolved: dsl.Output[dsl.Artifact],
+    summary: dsl.Output[dsl.Markdown],
 ) -> int:
     """Finds the newest pushed version other than the candidate: the one to compare with.
 
@@ -23,6 +24,7 @@ def resolver(
         destination: Folder or URI of pushed models.
         model: Model name.
         resolved: The version's SavedModel, or its recorded statistics and schema; empty if none.
+        summary: Which version it is.
 
     Returns:
         The version, 0 when there is none.
@@ -39,4 +41,5 @@ def resolver(
         target=Path(resolved.path),
     )
     resolved.metadata["version"] = version
+    Path(summary.path).write_text(work.summary(destination, model, version))
     return version

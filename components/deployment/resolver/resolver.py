@@ -6,6 +6,7 @@ from pathlib import Path
 
 from headrace.components.shared import files
 from headrace.components.shared.model_store import EXTRA, ModelStore
+from headrace.components.shared.text import markdown_table
 
 #: What a candidate may be, and which part of a version to bring for it.
 _PARTS = {"model": "", "statistics": EXTRA}
@@ -35,3 +36,17 @@ def run(*, candidate: Path, kind: str, destination: str, model: str, target: Pat
             store.fetch(version, target, _PARTS[kind])
             return version
     return 0
+
+
+def summary(destination: str, model: str, version: int) -> str:
+    """What was found, as Markdown."""
+    if not version:
+        return f"# Nothing to compare with\n\nNo other version of {model} has been pushed.\n"
+    store = ModelStore(destination, model)
+    manifest = store.manifest(version)
+    rows = [
+        ("place", store.path(version)),
+        ("pushed at", manifest.get("pushed_at", "unknown")),
+        ("data version", manifest.get("data_version", "unknown")),
+    ]
+    return f"# To compare with: version {version}\n\n{markdown_table(('', ''), rows)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from headrace.components.shared.text import markdown_table
+
 
 def run(checks: Mapping[str, tuple[bool, str]]) -> tuple[bool, str]:
     """Blesses the model only when every check did.
@@ -17,7 +19,6 @@ def run(checks: Mapping[str, tuple[bool, str]]) -> tuple[bool, str]:
     Returns:
         Whether the model may be pushed, and the verdicts as Markdown.
     """
-    lines = ["# May the model be pushed?", "", "| check | | verdict |", "| --- | --- | --- |"]
-    for name, (blessed, verdict) in checks.items():
-        lines.append(f"| {name} | {'yes' if blessed else '**no**'} | {verdict} |")
-    return all(blessed for blessed, _ in checks.values()), "\n".join([*lines, ""])
+    rows = [(name, "yes" if ok else "**no**", verdict) for name, (ok, verdict) in checks.items()]
+    text = "# May the model be pushed?\n\n" + markdown_table(("check", "", "verdict"), rows)
+    return all(blessed for blessed, _ in checks.values()), text

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headrace.components.shared.errors import GateError
+from headrace.components.shared.text import markdown_table
 
 
-def run(checks: Mapping[str, tuple[bool, str]]) -> str:
+def run(checks: Mapping[str, tuple[bool, str]]) -> tuple[str, str]:
     """Lets the run pass only when every check blessed the data.
 
     Args:
         checks: Name of the check to its blessing and verdict.
 
     Returns:
-        One line for people.
+        One line for people, and the verdicts as Markdown.
 
     Raises:
         GateError: with every verdict that said no.
@@ -27,4 +28,5 @@ def run(checks: Mapping[str, tuple[bool, str]]) -> str:
             fix="Read the reports of these steps, then correct the source, the features, or the "
             "rule in project.yaml.",
         )
-    return f"{len(checks)} checks passed"
+    table = markdown_table(("check", "verdict"), [(n, told) for n, (_, told) in checks.items()])
+    return f"{len(checks)} checks passed", f"# The data may be trained on\n\n{table}"

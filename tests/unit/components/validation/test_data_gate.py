@@ -5,7 +5,9 @@ from headrace.components.validation.data_gate import gate
 
 
 def test_data_that_every_check_blessed_pass():
-    assert gate.run({"a": (True, "fine"), "b": (True, "fine")}) == "2 checks passed"
+    verdict, summary = gate.run({"a": (True, "fine"), "b": (True, "either x|y")})
+    assert verdict == "2 checks passed"
+    assert "| b | either x\\|y |" in summary
 
 
 def test_every_refusal_is_told_and_no_blessing():
