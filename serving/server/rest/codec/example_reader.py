@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tensorflow.core.example import example_pb2
+from tensorflow_serving.apis import input_pb2
 
+from headrace.serving.server.errors import ServingError
 from headrace.serving.server.rest.codec.base64_value import decode_base64, is_base64
 from headrace.serving.server.rest.codec.debug_string import debug_string
 from headrace.serving.server.rest.codec.tensor_errors import invalid, json_type
@@ -14,30 +16,36 @@ _INT64_MAX = 2**63 - 1
 _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
 
-def read_examples(document: dict[str, Any]) -> list[bytes]:
-    """The serialized examples of a request, each with the ``context`` they share before it.
+def read_examples(document: dict[str, Any], target: input_pb2.Input) -> None:
+    """Adds the examples of a request, and the ``context`` they share, to ``target``.
 
     Raises:
         ServingError: INVALID_ARGUMENT, with TensorFlow Serving's texts.
     """
-    context = _example(document["context"]) if "context" in document else b""
-    shown = f"JSON Value: {debug_string(document)}"
+    holder = target.example_list
+    if "context" in document:
+        holder = target.example_list_with_context
+        _fill(holder.context, document["context"])
     if "examples" not in document:
-        raise invalid(
-            f"{shown} When method is classify, key 'examples' is expected and was not found"
+        raise _format_error(
+            document, "When method is classify, key 'examples' is expected and was not found"
         )
     examples = document["examples"]
     if type(examples) is not list:
-        raise invalid(f"{shown} Expecting 'examples' value to be an list/array")
+        raise _format_error(document, "Expecting 'examples' value to be an list/array")
     if not examples:
-        raise invalid(f"{shown} 'examples' value is an empty array")
-    return [context + _example(example) for example in examples]
+        raise _format_error(document, "'examples' value is an empty array")
+    for example in examples:
+        _fill(holder.examples.add(), example)
 
 
-def _example(features: Any) -> bytes:
+def _format_error(document: dict[str, Any], text: str) -> ServingError:
+    return invalid(f"JSON Value: {debug_string(document)} {text}")
+
+
+def _fill(example: example_pb2.Example, features: Any) -> None:
     if type(features) is not dict:
         raise invalid(f"Example must be JSON object but got JSON {json_type(features)}")
-    example = example_pb2.Example()
     for name, content in features.items():
         feature = example.features.feature[name]
         for value in content if type(content) is list else [content]:
@@ -48,8 +56,6 @@ def _example(features: Any) -> bytes:
                     f"Unexpected element type in feature: {name} expecting type: {_KINDS[known]}"
                 )
             getattr(feature, kind).value.append(plain)
-    serialized: bytes = example.SerializeToString()
-    return serialized
 
 
 def _kind_and_value(value: Any, name: str) -> tuple[str, Any]:
