@@ -107,6 +107,9 @@ class Servable(Protocol):
             ServingError: as TensorFlow Serving would answer.
         """
 
+    def run_graph(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+        """The same by names of the graph's tensors, over several signatures at once."""
+
 
 class Models(Protocol):
     """All models of the server, by name."""

@@ -1,0 +1,7 @@
+"""``python -m headrace.serving.server``."""
+
+import sys
+
+from headrace.serving.server.main import main
+
+sys.exit(main(sys.argv[1:]))

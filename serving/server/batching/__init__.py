@@ -1,0 +1,1 @@
+"""Merging requests that are waiting at the same time into one run of the model."""

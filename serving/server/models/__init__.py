@@ -1,0 +1,1 @@
+"""Which versions there are, which are loaded, and who is using them."""

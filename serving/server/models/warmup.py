@@ -1,0 +1,70 @@
+"""Replaying recorded requests before a version serves, so that the first client does not wait."""
+
+from __future__ import annotations
+
+import time
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow_serving.apis import prediction_log_pb2
+
+from headrace.serving.server import inference
+from headrace.serving.server.errors import Code, ServingError
+from headrace.serving.server.seam import Observer, Servable
+
+FILE = "assets.extra/tf_serving_warmup_requests"
+MAX_RECORDS = 1000
+
+
+def replay(servable: Servable, path: str, observer: Observer, iterations: int = 1) -> None:
+    """Sends a version the requests that were recorded with it, if any were.
+
+    Args:
+        servable: The loaded version.
+        path: Its folder.
+        observer: Is told how long it took.
+        iterations: How often each request is sent.
+
+    Raises:
+        ServingError: a record cannot be read or answered, or there are too many.
+    """
+    file = f"{path}/{FILE}"
+    if not tf.io.gfile.exists(file):
+        return
+    start = time.perf_counter()
+    records = 0
+    try:
+        for record in tf.compat.v1.io.tf_record_iterator(file):
+            log = prediction_log_pb2.PredictionLog.FromString(record)
+            for _ in range(iterations):
+                _send(servable, log)
+            records += 1
+            if records > MAX_RECORDS:
+                raise ServingError(
+                    Code.INVALID_ARGUMENT,
+                    f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {file}",
+                )
+    except tf.errors.DataLossError as error:
+        raise ServingError(
+            Code.DATA_LOSS,
+            f"{error.message}. Please verify your warmup data is in TFRecord format.",
+        ) from None
+    except DecodeError:
+        raise ServingError(
+            Code.INVALID_ARGUMENT, f"Failed to parse warmup record {records} from {file}"
+        ) from None
+    observer.warmup(servable.name, records, time.perf_counter() - start)
+
+
+def _send(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
+    kind = log.WhichOneof("log_type")
+    if kind == "predict_log":
+        inference.predict(servable, log.predict_log.request)
+    elif kind == "classify_log":
+        inference.classify(servable, log.classify_log.request)
+    elif kind == "regress_log":
+        inference.regress(servable, log.regress_log.request)
+    elif kind == "multi_inference_log":
+        inference.multi_inference(servable, log.multi_inference_log.request)
+    elif kind is not None:
+        raise ServingError(Code.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
