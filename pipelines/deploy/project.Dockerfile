@@ -1,11 +1,9 @@
-# A project on top of Headrace: the image of the servers and of the job that uploads the pipeline.
-# Built from the root of the repository; IMAGE is Headrace's serving image, by digest.
+# The image of the servers and of the job that publishes the pipeline: the serving image with the
+# features of serving/images/Dockerfile, and on top a project with its compiled pipelines.
 ARG IMAGE
 FROM ${IMAGE}
 ARG PROJECT=examples/flights
+# feature_store.repo in its project.yaml is ../../feature_repo.
 COPY ${PROJECT} /project/${PROJECT}
-# Where project.yaml expects it: ../../feature_repo.
-COPY feature_repo /project/feature_repo
-# The compiled pipelines, with the images of their steps by digest.
+# With the images of the steps by digest.
 COPY build/compiled /project/compiled
-WORKDIR /project

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Uploads the project's pipeline and runs it on a schedule. Done again it changes nothing but the
 # schedule, which is made anew: a schedule keeps the code it was made with.
 set -eu
