@@ -34,7 +34,7 @@ class RestOptions:
     Attributes:
         port: 0 for any free one.
         threads: Requests that are answered at the same time.
-        timeout: Seconds that an answer may take.
+        timeout: Seconds that an answer may take; 0 or less for any time.
         cors: Whether web pages from elsewhere may read answers.
         metrics_path: Where the metrics are, if there are any.
         limits: What clients may send.
@@ -148,13 +148,15 @@ class RestFrontEnd:
 
     def _answer_in_thread(self, request: Request, respond: Respond) -> None:
         """Answers in a thread, or says after ``timeout`` seconds that it takes too long."""
+        timer: asyncio.TimerHandle | None = None
         answered = False
 
         def finish(response: Response) -> None:
             nonlocal answered
             if not answered:
                 answered = True
-                timer.cancel()
+                if timer is not None:
+                    timer.cancel()
                 respond(response)
 
         def work() -> None:
@@ -164,7 +166,9 @@ class RestFrontEnd:
                 with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
                     self._loop.call_soon_threadsafe(finish, response)
 
-        timer = self._loop.call_later(self._options.timeout, finish, self._api.failure(_TOO_LATE))
+        if self._options.timeout > 0:
+            late = self._api.failure(_TOO_LATE)
+            timer = self._loop.call_later(self._options.timeout, finish, late)
         self._pool.submit(work)
 
     def _ready(self) -> Response:
