@@ -24,6 +24,8 @@ OPTIONS = (
 LOCKS = (
     (("setup.py", "--all-extras"), "requirements/lock.txt"),
     (("requirements/bootstrap.in",), "requirements/bootstrap.txt"),
+    # What the image tfx-gpu has besides.
+    (("requirements/gpu.in",), "requirements/gpu.txt"),
     # Environments of their own, that tests make.
     (("requirements/airflow.in",), "requirements/airflow.txt"),
     (("requirements/checks.in",), "requirements/checks.txt"),
