@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import headrace.components.shared.tensorflow_env  # noqa: F401  (before TensorFlow)
 import tensorflow as tf
+
+import headrace.components.shared.tensorflow_env  # noqa: F401  (before TensorFlow)
 
 FLOAT = tf.TensorSpec([None], tf.float32)
 
