@@ -74,7 +74,7 @@ def check(step: str, handle: Handle, files: Files, *, peak: int, limit: int | No
     if handle.exceeded is not None:
         raise step_error(
             f"Step `{step}` used {_size(handle.exceeded)}; its limit is {_size(limit or 0)}.",
-            "Raise it, in project.yaml under `platform.steps` or where the pipeline is defined with "
+            "Raise it, under `platform.steps` in project.yaml or, in a pipeline of your own, with "
             f"task.set_memory_limit('{handle.exceeded * 1.5 / 1e6:.0f}M'), and resume the run.",
             files.log,
         )
