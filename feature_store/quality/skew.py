@@ -34,6 +34,8 @@ from headrace.feature_store.quality.sampling import sample
 from headrace.feature_store.repo import feature_service
 
 EVENT_TIMESTAMP = "event_timestamp"
+#: The gateway's log says what became of a request: others than this one served no features.
+OUTCOME, ANSWERED = "__outcome", "answered"
 _ROW = "__row"
 #: Seconds between two looks at sources that lag behind.
 _PAUSE = 1.0
@@ -122,6 +124,8 @@ def compare_logs(
     definition = feature_service(store, service)
     rows = pl.from_arrow(log)
     assert isinstance(rows, pl.DataFrame)
+    if OUTCOME in rows.columns:
+        rows = rows.filter(pl.col(OUTCOME) == ANSWERED)
     _check_rows(rows.height)
     plan = make_plan(store, resolve(store, service), full_feature_names=True)
     entities = rows.select(_asked(plan, rows.columns, service))

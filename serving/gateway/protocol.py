@@ -33,9 +33,12 @@ def serving_apis() -> types.SimpleNamespace:
             del sys.modules["tensorflow"]
     return types.SimpleNamespace(
         GetModelMetadataRequest=get_model_metadata_pb2.GetModelMetadataRequest,
+        GetModelMetadataResponse=get_model_metadata_pb2.GetModelMetadataResponse,
         GetModelStatusRequest=get_model_status_pb2.GetModelStatusRequest,
+        GetModelStatusResponse=get_model_status_pb2.GetModelStatusResponse,
         ModelServiceStub=model_service_pb2_grpc.ModelServiceStub,
         PredictRequest=predict_pb2.PredictRequest,
+        PredictResponse=predict_pb2.PredictResponse,
         PredictionServiceStub=prediction_service_pb2_grpc.PredictionServiceStub,
         SignatureDefMap=get_model_metadata_pb2.SignatureDefMap,
         State=get_model_status_pb2.ModelVersionStatus.State,

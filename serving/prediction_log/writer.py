@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import itertools
 import logging
@@ -139,7 +140,7 @@ class PredictionLog:
         self._taken += rows
         try:
             part.tables.append(part.layout.table(part.records))
-        except (pa.ArrowException, TypeError, ValueError, KeyError, OverflowError) as error:
+        except Exception as error:  # whatever a value is: the log goes on
             self._lose(rows, error)
             part.rows -= rows
         part.records = []
@@ -160,7 +161,8 @@ class PredictionLog:
             temporary.replace(path)
             self.written += part.rows
         except (OSError, pa.ArrowException) as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
             self._lose(part.rows, error)
 
     def _lose(self, rows: int, error: Any) -> None:
