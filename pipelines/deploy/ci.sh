@@ -22,7 +22,9 @@ readonly HEADRACE=.venv/bin/headrace
 
 images() {
     .venv/bin/python scripts/images.py build --repository "${REPOSITORY,,}" --push
+    # Every step sees the volume that pushed models go to: see base/models-volume.yaml.
     $HEADRACE compile build/compiled --project examples/flights \
+        --set 'platform.steps.all.volumes=[{claim: models, mount: /mnt/models}]' \
         --image "core=$(jq -r .core $BUILT)" --image "tfx=$(jq -r .tfx $BUILT)"
     $HEADRACE lint build/compiled/training.yaml build/compiled/materialization.yaml
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from typer.testing import CliRunner
 
 from headrace.cli.main import app
 
+from ..cluster.server import FakeKfp
 from ..environments import ROOT
 from .conftest import ENVIRONMENTS
 
@@ -114,8 +117,10 @@ def repository(tmp_path):
     }
     environment = {**os.environ, **identity, "PATH": f"{commands}:{os.environ['PATH']}"}
 
-    def run(*words, check=True):
-        done = subprocess.run(words, cwd=clone, env=environment, capture_output=True, text=True)
+    def run(*words, check=True, **more):
+        done = subprocess.run(
+            words, cwd=clone, env={**environment, **more}, capture_output=True, text=True
+        )
         assert not check or done.returncode == 0, done.stderr
         return done
 
@@ -169,6 +174,33 @@ def test_a_promotion_is_proposed_as_a_pull_request(repository, tmp_path):
     shown = repository("git", "--git-dir", str(tmp_path / "origin"), "show", "deploy/prod-1")
     assert f"+    digest: sha256:{'c' * 64}" in shown.stdout
     assert "pr create --title Deploy prod-1" in (tmp_path / "requests").read_text()
+
+
+def test_pipelines_are_compiled_for_the_images_and_uploaded(repository, tmp_path):
+    """All but Docker is real: it leaves behind what `images.py build --push` would."""
+    clone, names = tmp_path / "clone", {"core": "c", "tfx": "f", "serving": "e"}
+    built = {r: f"registry.example/{r}@sha256:{digit * 64}" for r, digit in names.items()}
+    left_out = shutil.ignore_patterns(".headrace", "data", "__pycache__")
+    for folder in ("examples/flights", "feature_repo"):
+        shutil.copytree(ROOT / folder, clone / folder, ignore=left_out)
+    programs, results = clone / ".venv/bin", clone / "build/images"
+    for folder in (programs, results):
+        folder.mkdir(parents=True)
+    (programs / "headrace").symlink_to(Path(sys.executable).parent / "headrace")
+    python = programs / "python"
+    python.write_text(f"#!/bin/sh\necho '{json.dumps(built)}' > {results}/images.json\n")
+    python.chmod(0o755)
+    done = repository(SCRIPT, "images", REPOSITORY="registry.example")
+    assert "0 errors and 0 warnings" in done.stdout
+    text = (clone / "build/compiled/training.yaml").read_text()
+    assert set(re.findall(r"image: (\S+)", text)) == {built["core"], built["tfx"]}
+    assert "mountPath: /mnt/models" in text
+    with FakeKfp() as server:
+        repository(SCRIPT, "upload", HEADRACE_KFP_HOST=server.url, VERSION="v1.2.3")
+        found = {p.display_name for p in server.pipelines.values()}
+        versions = [version.display_name for version in server.versions.values()]
+    assert found == {"training", "materialization"}
+    assert versions == ["v1.2.3", "v1.2.3"]
 
 
 def test_a_wrong_step_shows_the_steps(repository):
