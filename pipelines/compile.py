@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headrace.pipelines.platform import Target
 
 COMPILED = Path(__file__).parent / "compiled"
-PipelineName = Literal["training", "materialization", "batch_inference"]
+PipelineName = Literal["training", "materialization"]
 
 
 def compile_all(folder: Path, *, target: Target, platform: Platform | None = None) -> list[Path]:
@@ -50,16 +50,11 @@ def compiled(name: PipelineName, *, target: Target, platform: Platform) -> str:
     """
     from kfp import compiler
 
-    from headrace.pipelines.batch_inference.pipeline import batch_inference_pipeline
     from headrace.pipelines.materialization.pipeline import materialization_pipeline
     from headrace.pipelines.platform import with_platform
     from headrace.pipelines.training.pipeline import training_pipeline
 
-    pipelines = {
-        "training": training_pipeline,
-        "materialization": materialization_pipeline,
-        "batch_inference": batch_inference_pipeline,
-    }
+    pipelines = {"training": training_pipeline, "materialization": materialization_pipeline}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"
         pipeline = with_platform(pipelines[name], platform, target)
@@ -97,9 +92,7 @@ def _require_accepted(path: Path, target: Target, platform: Platform) -> None:
         release = f" {platform.backend_version}" if target == "kubeflow" else ""
         found = [" ".join(filter(None, (one.rule, one.task, one.message))) for one in errors]
         raise ConfigError(
-            "\n  ".join(
-                [f"The pipeline {path.stem} would be refused by {target}{release}:", *told]
-            ),
+            "\n  ".join([f"{target}{release} would refuse the pipeline {path.stem}:", *found]),
             fix="Change the section `platform` of project.yaml. If your server is newer than its "
             "`backend_version`, say so there.",
         )
