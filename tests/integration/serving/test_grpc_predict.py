@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from tests.integration.serving.make_models import TYPES
+from .make_models import TYPES
 
 
 def predict_request(model: str, signature: str = "", **inputs: Any) -> predict_pb2.PredictRequest:
