@@ -78,14 +78,14 @@ def _config_path(folder: Path, config: str | None) -> Path:
 
 
 @contextlib.contextmanager
-def applied(code: Mapping[str, str], data: Path) -> Iterator[FeatureStore]:
+def applied(code: Mapping[str, str], data: Path | str) -> Iterator[FeatureStore]:
     """Applies a repository to a registry of its own, with its tables in ``data``.
 
     What a step computes then depends on its inputs alone, not on what some registry holds.
 
     Args:
         code: The repository's files by name, as :func:`read_repo` gives them.
-        data: Folder of the tables.
+        data: Folder or URI of the tables.
 
     Yields:
         The store. Its online store is an empty SQLite file.
@@ -94,12 +94,13 @@ def applied(code: Mapping[str, str], data: Path) -> Iterator[FeatureStore]:
         ConfigError: ``feature_store.yaml`` is not usable.
         ProjectCodeError: a module of the repository raises.
     """
+    tables = str(data) if "://" in str(data) else str(Path(data).absolute())
     with tempfile.TemporaryDirectory() as place:
         own: dict[str, Any] = {
             "registry": f"{place}/registry.db",
             "online_store": {"type": "sqlite", "path": f"{place}/online.db"},
         }
-        with _applied(code, Path(place), str(data.absolute()), own) as store:
+        with _applied(code, Path(place), tables, own) as store:
             yield store
 
 

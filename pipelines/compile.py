@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headrace.pipelines.platform import Target
 
 COMPILED = Path(__file__).parent / "compiled"
-PipelineName = Literal["training", "materialization"]
+PipelineName = Literal["training", "materialization", "batch_inference"]
 
 
 def compile_all(folder: Path, *, target: Target, platform: Platform | None = None) -> list[Path]:
@@ -50,11 +50,16 @@ def compiled(name: PipelineName, *, target: Target, platform: Platform) -> str:
     """
     from kfp import compiler
 
+    from headrace.pipelines.batch_inference.pipeline import batch_inference_pipeline
     from headrace.pipelines.materialization.pipeline import materialization_pipeline
     from headrace.pipelines.platform import with_platform
     from headrace.pipelines.training.pipeline import training_pipeline
 
-    pipelines = {"training": training_pipeline, "materialization": materialization_pipeline}
+    pipelines = {
+        "training": training_pipeline,
+        "materialization": materialization_pipeline,
+        "batch_inference": batch_inference_pipeline,
+    }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"
         pipeline = with_platform(pipelines[name], platform, target)

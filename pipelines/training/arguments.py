@@ -54,7 +54,7 @@ def arguments(folder: Path, *, home: Path, overrides: Sequence[str] = ()) -> dic
         },
         "data_version": data_version(sources),
         "curated_schema": _schema_text(project, folder),
-        "serving_destination": _destination(project, home),
+        "serving_destination": serving_destination(project, home),
         "features_code": _only(code, "features.py"),
         "repo_code": _repo_code(project, folder),
         "preprocessing_code": _only(code, "preprocessing.py"),
@@ -91,7 +91,8 @@ def _repo_code(project: Project, folder: Path) -> dict[str, str]:
     return read_repo(folder / repo) if repo else {}
 
 
-def _destination(project: Project, home: Path) -> str:
+def serving_destination(project: Project, home: Path) -> str:
+    """Folder or URI above the models' folders."""
     destination = project.serving.destination
     return destination if "://" in destination else str((home / destination).absolute())
 

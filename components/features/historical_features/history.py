@@ -72,8 +72,7 @@ def _joined(
 
     with repo.applied(repo_code, built) as store:
         service = repo.feature_service(store, name)
-        job = store.get_historical_features(labels.to_pandas(), service)
-        joined = pl.from_arrow(job.to_arrow())
+        features = join(labels, store, name)
         asked = {
             "feature_service": name,
             "feature_service_version": _version(name),
@@ -81,9 +80,31 @@ def _joined(
             "feature_views": sorted(p.name for p in service.feature_view_projections),
             **_request(store, service),
         }
+    return labels.hstack(features), asked
+
+
+def join(rows: pl.DataFrame, store: feast.FeatureStore, name: str) -> pl.DataFrame:
+    """The features of each row as they were known at its event timestamp, in the rows' order.
+
+    Args:
+        rows: Join keys, request fields and ``event_timestamp``, besides others.
+        store: The store; its offline tables are read.
+        name: The feature service.
+
+    Returns:
+        The columns that ``rows`` does not have.
+
+    Raises:
+        ConfigError: there is no such feature service.
+        DataError: the join lost rows.
+    """
+    from headrace.feature_store import repo
+
+    job = store.get_historical_features(rows.to_pandas(), repo.feature_service(store, name))
+    joined = pl.from_arrow(job.to_arrow())
     assert isinstance(joined, pl.DataFrame)
-    _check_rows(labels, joined, name)
-    return labels.hstack(joined.drop(labels.columns)), asked
+    _check_rows(rows, joined, name)
+    return joined.drop(rows.columns)
 
 
 def _check_rows(labels: pl.DataFrame, joined: pl.DataFrame, service: str) -> None:

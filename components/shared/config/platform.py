@@ -60,6 +60,7 @@ DEFAULTS: Mapping[str, Step] = {
     "infra_validator": _TRAINING,
     "model_gate": _SMALL,
     "pusher": _SMALL.model_copy(update=_AGAIN),
+    "batch_inference": _TRAINING.model_copy(update=_AGAIN),
     "materialize": _DATA.model_copy(update=_AGAIN),
     "feature_check": _DATA,
     "run_status": _SMALL,

@@ -50,7 +50,7 @@ def test_the_linter_finds_nothing(tmp_path):
         assert run("compile", tmp_path, "--target", target, "--project", FOLDER).exit_code == 0
         found = linter.lint([str(tmp_path)], Settings(target=Target(target)))
         assert [finding for findings in found.values() for finding in findings] == []
-        assert len(found) == 2
+        assert len(found) == 3
 
 
 def test_the_sdk_of_vertex_takes_its_file_and_refuses_the_other(tmp_path, kubeflow, vertex):

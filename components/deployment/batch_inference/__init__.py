@@ -1,0 +1,1 @@
+"""Predicts whole tables, shard by shard."""
