@@ -1,9 +1,9 @@
 #!/bin/sh
-# Fills the folders that an image takes from its builder. Runs in the root of the sources.
+# Makes what an image takes from its builder, as /out/*/opt/headrace. Runs in the root of the sources.
 #
-#   install.sh packages EXTRAS [FILE...]  into /opt/headrace: what requirements/lock.txt says for
-#                                         these extras, and FILEs of further packages with hashes
-#   install.sh project                    into /opt/project: Headrace itself, and the SBOM
+#   install.sh packages EXTRAS [FILE...]  /out/packages: what requirements/lock.txt says for these
+#                                         extras, and FILEs of further packages with hashes
+#   install.sh project                    /out/project: Headrace itself, and the SBOM
 #
 # The index and its certificates are build secrets, so that they end in no layer and no history.
 set -eu
@@ -45,20 +45,24 @@ install_packages() {
     # shellcheck disable=SC2086
     uv pip sync --python /opt/headrace/bin/python --require-hashes --compile-bytecode $locks \
         --build-constraint requirements/lock.txt /tmp/wanted.txt
-    settle /opt/headrace
+    # By hard links: nothing is there twice, and the environment works in the next stage.
+    mkdir -p /out/packages/opt
+    cp --archive --link /opt/headrace /out/packages/opt
+    settle /out/packages
 }
 
 install_project() {
+    folder=/out/project/opt/headrace
     uv build --quiet --wheel --offline --no-build-isolation --python /opt/tools/bin/python \
         --out-dir /tmp/wheel .
-    uv pip install --quiet --offline --no-deps --compile-bytecode \
-        --python /opt/headrace/bin/python --prefix /opt/project /tmp/wheel/*.whl
-    mkdir -p /opt/project/share/headrace
-    packages=$(echo /opt/project/lib/python3.*/site-packages)
+    uv pip install --quiet --offline --no-deps --no-index --find-links /tmp/wheel \
+        --compile-bytecode --python /opt/headrace/bin/python --prefix $folder headrace
+    mkdir -p $folder/share/headrace
+    packages=$(echo $folder/lib/python3.*/site-packages)
     # Without SOURCE_DATE_EPOCH the SBOM has no time instead of a wrong one.
     PYTHONPATH=$packages env -u SOURCE_DATE_EPOCH cyclonedx-py environment --output-reproducible \
-        --output-file /opt/project/share/headrace/sbom.cdx.json /opt/headrace/bin/python
-    settle /opt/project
+        --output-file $folder/share/headrace/sbom.cdx.json /opt/headrace/bin/python
+    settle /out/project
 }
 
 settle() {
