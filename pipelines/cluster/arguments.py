@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from headrace.components.shared.config.data import Source
 from headrace.components.shared.config.project import Project, load
 from headrace.components.shared.errors import ConfigError
 from headrace.pipelines.cluster import package
 from headrace.pipelines.cluster.package import Package
-from headrace.pipelines.compile import PipelineName
 
+#: Those whose arguments are known to mean something on a cluster.
+PipelineName = Literal["training", "materialization"]
 _PACKAGE = "package://"
 
 
