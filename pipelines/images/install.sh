@@ -59,6 +59,9 @@ install_project() {
         --compile-bytecode --python /opt/headrace/bin/python --prefix $folder headrace
     mkdir -p $folder/share/headrace
     packages=$(echo $folder/lib/python3.*/site-packages)
+    # uv's own note of when it saw the wheel.
+    rm "$packages"/headrace-*.dist-info/uv_cache.json
+    sed -i '/uv_cache.json/d' "$packages"/headrace-*.dist-info/RECORD
     # Without SOURCE_DATE_EPOCH the SBOM has no time instead of a wrong one.
     PYTHONPATH=$packages env -u SOURCE_DATE_EPOCH cyclonedx-py environment --output-reproducible \
         --output-file $folder/share/headrace/sbom.cdx.json /opt/headrace/bin/python
