@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import compute
 
 from headrace.feature_store.online.result import Status
 from headrace.serving.gateway.config import Action
@@ -35,6 +36,8 @@ _TYPES = {
 }
 #: What a value's status is called when the online store was down.
 _UNAVAILABLE = "UNAVAILABLE"
+_PRESENT = Status.PRESENT.name
+_NAMES = {int(status): status.name for status in Status}
 _HASH_LENGTH = 32
 
 Protection = Mapping[str, str]
@@ -97,39 +100,47 @@ class Layout:
             for name, column in known.items()
         } | dict(columns)
         kinds = {field.name: field.kind for field in contract.form.fields}
-        self._brought = {n: _TYPES.get(k, pa.string()) for n, k in kinds.items() if self._kept(n)}
+        # Callers bring moments as whole seconds.
+        self._brought = {
+            name: "INT64" if kind == "UNIX_TIMESTAMP" else kind
+            for name, kind in kinds.items()
+            if self._kept(name)
+        }
         features = service.features.values() if service else ()
         self._features = {f.name: f for f in features if self._kept(f.name)}
+        self._views = {feature.view for feature in self._features.values()}
 
     def table(self, records: Sequence[Record]) -> pa.Table:
         """The records' rows."""
+        parts = [_Part.of(record) for record in records]
         columns: dict[str, pa.Array] = self._about(records)
         for name, kind in self._brought.items():
-            values = [v for record in records for v in _brought(record, name)]
-            self._add(columns, name, values, kind)
+            # As the feature store was asked, so that the log can be compared with it.
+            self._add(columns, name, _column(parts, name), kind)
+        views = {view: _about_view(parts, view) for view in self._views}
         for name, feature in self._features.items():
-            values = [v for record in records for v in _served(record, name)]
-            self._add(columns, name, values, _TYPES.get(feature.kind, pa.string()))
-            states = [s for record in records for s in _statuses(record, name, feature.view)]
-            columns[f"{name}__status"] = pa.array(states, pa.string()).dictionary_encode()
-            times = [t for record in records for t in _times(record, feature.view)]
-            columns[f"{name}__timestamp"] = pa.array(times, _TIME)
+            states, times = views[feature.view]
+            values = _column(parts, name)
+            states = _with_nulls(states, values)
+            self._add(columns, name, _with_defaults(parts, name, values), feature.kind)
+            columns[f"{name}__status"] = states
+            columns[f"{name}__timestamp"] = times
         for name in self._outputs:
-            values = [v for record in records for v in _output(record, name)]
-            columns[f"__output_{name}"] = pa.array(values)
+            columns[f"__output_{name}"] = pa.array(_output(parts, name))
         return pa.table(columns)
 
     def _kept(self, name: str) -> bool:
         return self._how.get(name) != "leave_out"
 
-    def _add(self, columns: dict[str, pa.Array], name: str, values: list[Any], kind: Any) -> None:
+    def _add(self, columns: dict[str, pa.Array], name: str, values: list[Any], kind: str) -> None:
         if self._how.get(name) == "hash":
             hashed = [None if value is None else self._hashed(value) for value in values]
             columns[f"{name}__hashed"] = pa.array(hashed, pa.string())
-        elif kind == pa.string():
-            columns[name] = pa.array([_text(value) for value in values], kind)
+        elif kind in _TYPES:
+            columns[name] = pa.array(values, _TYPES[kind])
         else:
-            columns[name] = pa.array(values, kind)
+            texts = [None if value is None else json.dumps(value, default=str) for value in values]
+            columns[name] = pa.array(texts, pa.string())
 
     def _hashed(self, value: Any) -> str:
         digest = hmac.new(self._key, str(value).encode(), hashlib.sha256)
@@ -157,56 +168,89 @@ class Layout:
         }
 
 
-def _brought(record: Record, name: str) -> Sequence[Any]:
-    if record.answer is None:
-        return record.columns[name]
-    # As the feature store was asked, so that the log can be compared with it.
-    answer = record.answer
-    return answer.batch.features.values[name][answer.start : answer.end]
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A record as rows of columns.
+
+    Attributes:
+        values: Columns that have its rows from ``start`` to before ``end``.
+        answer: The answer, if there is one.
+    """
+
+    values: Columns
+    start: int
+    end: int
+    answer: Answer | None
+
+    @classmethod
+    def of(cls, record: Record) -> _Part:
+        answer = record.answer
+        if answer is None:
+            return cls(record.columns, 0, record.rows, None)
+        return cls(answer.batch.features.values, answer.start, answer.end, answer)
 
 
-def _served(record: Record, name: str) -> Sequence[Any]:
-    answer = record.answer
-    if answer is None:
-        return [None] * record.rows
-    values = list(answer.batch.features.values[name][answer.start : answer.end])
-    for place, flags in enumerate(answer.batch.served.flags[answer.start : answer.end]):
-        flag = flags.get(name)
-        if flag is not None and flag.action is Action.DEFAULT:
-            values[place] = answer.batch.served.inputs[name][answer.start + place]
+def _column(parts: Sequence[_Part], name: str) -> list[Any]:
+    """What is known under a name; None for features of requests that failed."""
+    values: list[Any] = []
+    for part in parts:
+        column = part.values.get(name)
+        values += (
+            [None] * (part.end - part.start) if column is None else column[part.start : part.end]
+        )
     return values
 
 
-def _statuses(record: Record, name: str, view: str) -> Sequence[str]:
-    answer = record.answer
-    if answer is None:
-        return [""] * record.rows
-    features = answer.batch.features
-    if features.outage:
-        return [_UNAVAILABLE] * record.rows
-    rows, values = features.views.get(view), features.values[name]
-    return [
-        Status.NULL_VALUE.name
-        if values[row] is None and (rows is None or rows.states[row] == Status.PRESENT)
-        else Status(rows.states[row]).name
-        if rows is not None
-        else Status.PRESENT.name
-        for row in range(answer.start, answer.end)
-    ]
+def _about_view(parts: Sequence[_Part], view: str) -> tuple[pa.Array, pa.Array]:
+    """Status and event timestamp of each row of a view; computed features have no timestamp."""
+    states: list[str] = []
+    times: list[int | None] = []
+    for part in parts:
+        rows = part.end - part.start
+        features = part.answer.batch.features if part.answer else None
+        about = features.views.get(view) if features else None
+        if about is not None:
+            states += [_NAMES[state] for state in about.states[part.start : part.end]]
+            times += [time or None for time in about.times[part.start : part.end]]
+            continue
+        plain = "" if features is None else _UNAVAILABLE if features.outage else _PRESENT
+        states += [plain] * rows
+        times += [None] * rows
+    return pa.array(states, pa.string()), pa.array(times, _TIME)
 
 
-def _times(record: Record, view: str) -> Sequence[int | None]:
-    rows = record.answer.batch.features.views.get(view) if record.answer else None
-    if rows is None or record.answer is None:
-        return [None] * record.rows
-    return [time or None for time in rows.times[record.answer.start : record.answer.end]]
+def _with_nulls(states: pa.Array, values: Sequence[Any]) -> pa.Array:
+    """The statuses of a feature, some of whose values are null in rows that are present."""
+    if None not in values:
+        return states
+    null = pa.array([value is None for value in values])
+    absent = compute.and_(null, compute.equal(states, _PRESENT))
+    return compute.if_else(absent, Status.NULL_VALUE.name, states)
 
 
-def _output(record: Record, name: str) -> Sequence[Any]:
-    answer = record.answer
-    if answer is None:
-        return [None] * record.rows
-    return answer.batch.outputs[name][answer.start : answer.end]
+def _with_defaults(parts: Sequence[_Part], name: str, values: list[Any]) -> list[Any]:
+    """The values as the model got them."""
+    if None not in values:
+        return values
+    place = 0
+    for part in parts:
+        served = part.answer.batch.served if part.answer else None
+        for row in range(part.start, part.end):
+            flag = served.flags[row].get(name) if served else None
+            if served and flag and flag.action is Action.DEFAULT:
+                values[place] = served.inputs[name][row]
+            place += 1
+    return values
+
+
+def _output(parts: Sequence[_Part], name: str) -> list[Any]:
+    values: list[Any] = []
+    for part in parts:
+        if part.answer is None:
+            values += [None] * (part.end - part.start)
+        else:
+            values += part.answer.batch.outputs[name][part.start : part.end]
+    return values
 
 
 def _outcomes(record: Record) -> Sequence[str]:
@@ -227,9 +271,3 @@ def _defaulted(record: Record) -> Sequence[list[str]]:
         [name for name, flag in flags.items() if flag.action is Action.DEFAULT]
         for flags in answer.batch.served.flags[answer.start : answer.end]
     ]
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, default=str)
