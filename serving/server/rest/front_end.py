@@ -88,8 +88,9 @@ class RestFrontEnd:
             "/models": self._list_models,
         }
         if metrics is not None:
-            text = metrics.text
-            self._own[options.metrics_path] = lambda: Response(200, text().encode(), (TEXT,))
+            self._own[options.metrics_path] = lambda: Response(
+                200, metrics.text().encode(errors="replace"), (TEXT,)
+            )
         self._connections: set[HttpProtocol] = set()
         self._pool = ThreadPoolExecutor(options.threads, thread_name_prefix="rest")
         self._socket = _listen(options.port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tensorflow.core.example import example_pb2
@@ -13,6 +14,7 @@ from headrace.serving.server.rest.codec.debug_string import debug_string
 from headrace.serving.server.rest.codec.tensor_errors import invalid, json_type
 
 _INT64_MAX = 2**63 - 1
+_ESCAPED_BYTES = re.compile("[\ud800-\udfff]")
 _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
 
@@ -47,6 +49,8 @@ def _fill(example: example_pb2.Example, features: Any) -> None:
     if type(features) is not dict:
         raise invalid(f"Example must be JSON object but got JSON {json_type(features)}")
     for name, content in features.items():
+        if not name.isascii() and _ESCAPED_BYTES.search(name):
+            raise invalid("The name of a feature is not UTF-8")
         feature = example.features.feature[name]
         for value in content if type(content) is list else [content]:
             kind, plain = _kind_and_value(value, name)

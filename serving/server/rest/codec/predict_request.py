@@ -37,7 +37,8 @@ def read_signature_name(document: dict[str, Any]) -> str:
             f"JSON Value: {debug_string(document)} not formatted correctly. "
             "'signature_name' key must be a string value."
         )
-    return name
+    # Names of signatures are UTF-8, so that any other name is one that is not there.
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def read_predict(document: dict[str, Any], inputs: Inputs) -> tuple[dict[str, Array], Form]:

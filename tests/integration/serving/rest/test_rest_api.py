@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from headrace.serving.server.seam import State
-from tests.integration.serving.conftest import eventually
+
+from ..conftest import eventually
 
 
 class Answer(NamedTuple):
