@@ -23,7 +23,10 @@ _T = TypeVar("_T")
 _RETRIES = {
     "methodConfig": [
         {
-            "name": [{"service": "tensorflow.serving.PredictionService"}],
+            "name": [
+                {"service": "tensorflow.serving.PredictionService"},
+                {"service": "tensorflow.serving.ModelService"},
+            ],
             "retryPolicy": {
                 "maxAttempts": 3,
                 "initialBackoff": "0.02s",
@@ -34,7 +37,8 @@ _RETRIES = {
         }
     ]
 }
-_OPTIONS = [
+#: What every client of a model server wants of its connection.
+CHANNEL_OPTIONS = [
     ("grpc.service_config", json.dumps(_RETRIES)),
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -70,7 +74,7 @@ class ModelServer:
         """
         self._apis = serving_apis()
         self.address = address
-        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._predict = self._apis.PredictionServiceStub(self._channel)
         self._models = self._apis.ModelServiceStub(self._channel)
 
