@@ -63,6 +63,7 @@ def test_broken_bodies(shared: Any) -> None:
         assert b"Traceback" not in content
         if response.status != 200:
             assert list(json.loads(content)) == ["error"], body
+    print(statuses, f"memory grew by {(memory() - before) / 1e6:.0f} MB")
     # Good ones are among them, so that the server was asked for more than errors.
     assert statuses[200] > REQUESTS / 50
     assert memory() - before < 100e6
