@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,6 +36,14 @@ def run(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Reuse steps whose inputs did not change.")
     ] = True,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            "--prices",
+            envvar="HEADRACE_PRICES",
+            help="YAML file with what compute costs: the run then shows its cost.",
+        ),
+    ] = None,
 ) -> None:
     """Train, gate and push the model of PROJECT.
 
@@ -46,11 +55,13 @@ def run(
     from headrace.components.shared.config.project import load
     from headrace.pipelines.compile import for_this_machine
     from headrace.pipelines.local import display, runner
+    from headrace.pipelines.local.cost import read_prices
     from headrace.pipelines.training.arguments import arguments
 
     place = home_of(project, home)
     values = {} if resume else arguments(project, home=place, overrides=overrides or [])
     platform = load(project, overrides or []).platform
+    known = read_prices(prices) if prices else None
     progress = display.Progress()
     with progress.shown(), for_this_machine("training", platform) as pipeline:
         record = runner.run(
@@ -60,6 +71,7 @@ def run(
             project=project.resolve().name,
             cache=cache,
             resume=resume,
+            prices=known,
             on_event=progress,
         )
     console = Console()

@@ -80,7 +80,7 @@ def show(
 def compare(
     first: RunArgument, second: RunArgument, project: ProjectOption = HERE, home: HomeOption = None
 ) -> None:
-    """Compares two runs: changed arguments, verdicts, metrics and timings."""
+    """Compares two runs: changed arguments, verdicts, metrics, timings and compute."""
     from rich.console import Console
 
     from headrace.pipelines.local import comparison
@@ -94,6 +94,7 @@ def compare(
         "Verdicts": result.verdicts,
         "Metrics": result.metrics,
         "Seconds": result.seconds,
+        "Compute": result.compute,
     }
     for title, rows in sections.items():
         if rows:

@@ -36,6 +36,7 @@ class Comparison:
     verdicts: list[Row]
     metrics: list[Row]
     seconds: list[Row]
+    compute: list[Row]
 
 
 def metrics(run: RunRecord) -> dict[str, dict[str, Any]]:
@@ -59,6 +60,7 @@ def compare(first: RunRecord, second: RunRecord) -> Comparison:
             Row("whole run", first.seconds, second.seconds),
             *_rows(_seconds(first), _seconds(second)),
         ],
+        compute=_rows(first.bill.amounts(), second.bill.amounts()),
     )
 
 

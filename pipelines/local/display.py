@@ -13,6 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from headrace.pipelines.local.cost import Prices, Usage
 from headrace.pipelines.local.records import (
     DONE,
     ErrorRecord,
@@ -52,6 +53,12 @@ def memory(megabytes: float) -> str:
     if not megabytes:
         return ""
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
+
+
+def money(usage: Usage, prices: Prices) -> str:
+    """A cost for people."""
+    cost = usage.cost(prices)
+    return f"{cost:,.2f} {prices.currency}" if cost >= 1 else f"{cost:.6f} {prices.currency}"
 
 
 class Progress:
@@ -158,13 +165,18 @@ def summary(run: RunRecord) -> Table:
         table.add_column(column, no_wrap=True)
     for column in ("time", "memory"):
         table.add_column(column, justify="right", no_wrap=True)
+    if run.prices:
+        table.add_column("cost", justify="right", no_wrap=True)
     table.add_column("output", overflow="ellipsis", no_wrap=True, ratio=1)
     if has_gates:
         table.add_column("verdict", overflow="ellipsis", no_wrap=True, ratio=2)
     for task in run.ordered:
         mark, style = MARKS[task.state]
         row = [Text(mark, style=style), Text(task.name, style=style), _time(task)]
-        row += [Text(memory(task.peak_memory_mb)), Text(_outputs(task), style="dim")]
+        row.append(Text(memory(task.peak_memory_mb)))
+        if run.prices:
+            row.append(_cost(task, run.prices))
+        row.append(Text(_outputs(task), style="dim"))
         table.add_row(*row, *([_verdict(task)] if has_gates else []))
     return table
 
@@ -177,6 +189,10 @@ def closing_line(run: RunRecord) -> Text:
     parts = [f"in {duration(run.seconds)}", f"{cached} of {len(run.tasks)} steps cached"]
     if run.peak_memory_mb:
         parts.append(f"peak memory {memory(run.peak_memory_mb)}")
+    if run.prices:
+        parts.append(f"cost {money(run.bill.run, run.prices)}")
+        if cached:
+            parts.append(f"{money(run.bill.result, run.prices)} with cached steps")
     line.append(", ".join(parts), style="dim")
     return line
 
@@ -219,6 +235,12 @@ def _time(task: TaskRecord) -> Text:
     if task.state in {State.SKIPPED, State.PENDING}:
         return Text(task.state.value, style="dim")
     return Text(duration(task.seconds))
+
+
+def _cost(task: TaskRecord, prices: Prices) -> Text:
+    if task.state is State.CACHED:
+        return Text("")
+    return Text(money(task.usage, prices))
 
 
 def _verdict(task: TaskRecord) -> Text:

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from headrace.components.shared.errors import StorageError
+from headrace.pipelines.local.cost import Bill, Prices, Usage, total
 
 _LOGGER = logging.getLogger(__name__)
 RUN_FILE = "run.json"
@@ -68,6 +69,7 @@ class TaskRecord(BaseModel):
         group: The step's name without the numbers of loop iterations; ``upstream`` names groups.
         parent: The DAGs that the step is in, joined by slashes.
         reason: Why the step was skipped.
+        usage: Compute of every attempt; of a cached step, what it took when it ran.
     """
 
     name: str
@@ -82,6 +84,7 @@ class TaskRecord(BaseModel):
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_memory_mb: float = 0.0
+    usage: Usage = Field(default_factory=Usage)
     attempts: int = 0
     cache_key: str | None = None
     folder: str | None = None
@@ -117,6 +120,7 @@ class RunRecord(BaseModel):
     ended: datetime | None = None
     resumed: int = 0
     peak_memory_mb: float = 0.0
+    prices: Prices | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     outputs: dict[str, Any] = Field(default_factory=dict)
     error: ErrorRecord | None = None
@@ -138,6 +142,16 @@ class RunRecord(BaseModel):
         return sorted(
             self.tasks.values(),
             key=lambda task: task.started.timestamp() if task.started else float("inf"),
+        )
+
+    @property
+    def bill(self) -> Bill:
+        """What the run took, and what its result took."""
+        tasks = self.tasks.values()
+        return Bill(
+            run=total(task.usage for task in tasks if task.state is not State.CACHED),
+            result=total(task.usage for task in tasks if task.state in DONE),
+            prices=self.prices,
         )
 
     @property

@@ -43,7 +43,11 @@ def render(run: RunRecord) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        duration=display.duration, memory=display.memory, value=_value, moment=_moment
+        duration=display.duration,
+        memory=display.memory,
+        money=display.money,
+        value=_value,
+        moment=_moment,
     )
     tasks = run.ordered
     pages = _pages(run)

@@ -7,12 +7,18 @@ import itertools
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 
 #: What a step that names no memory request is assumed to take.
 DEFAULT_REQUEST = 10**9
 _MEMORY_SHARE = 0.8
+
+
+def gpus() -> int:
+    """GPUs of this machine that NVIDIA's driver shows."""
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
 class Stopped(Exception):

@@ -14,6 +14,7 @@ from typing import Any
 from headrace.components.shared import files
 from headrace.pipelines.local import kfp_internals as kfp
 from headrace.pipelines.local import report
+from headrace.pipelines.local.cost import Prices
 from headrace.pipelines.local.dag import DagResult, DagRunner, Hooks, Scope
 from headrace.pipelines.local.failures import StepFailedError, runner_error
 from headrace.pipelines.local.home import Home
@@ -49,6 +50,7 @@ def run(
     project: str = "",
     cache: bool = True,
     resume: str | None = None,
+    prices: Prices | None = None,
     on_event: Listener | None = None,
 ) -> RunRecord:
     """Runs a compiled pipeline to its end.
@@ -60,6 +62,7 @@ def run(
         project: Whom the run belongs to, for listings.
         cache: Whether results of earlier runs count.
         resume: A run id, or ``latest``: continue that run, with the arguments it was started with.
+        prices: What compute costs; a resumed run keeps its own when left out.
         on_event: Told of everything that happens, from several threads but one at a time.
 
     Returns:
@@ -77,6 +80,7 @@ def run(
         else new_run(place, pipeline, arguments, project=project, cache=cache)
     )
     record.yaml_path = str(yaml_path.absolute())
+    record.prices = prices or record.prices
     with place.owned(record.run_id):
         place.remove_leftovers(record.run_id)
         with files.writing(record.folder):

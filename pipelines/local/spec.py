@@ -86,6 +86,12 @@ class Executor:
         """Bytes the step may use at most, if it says."""
         return self._memory("limit")
 
+    @property
+    def accelerators(self) -> int:
+        """How many accelerators the step asks for."""
+        asked = self.spec.container.resources.accelerator
+        return int(asked.resource_count if asked.resource_count.isdecimal() else asked.count)
+
     def _memory(self, kind: str) -> int | None:
         resources = self.spec.container.resources
         text = getattr(resources, f"resource_memory_{kind}")

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from headrace.pipelines.local import kfp_internals as kfp
+from headrace.pipelines.local.cost import total
 from headrace.pipelines.local.failures import Files, StepFailedError, check, step_error
 from headrace.pipelines.local.fingerprint import CodeDigests, digest_json, library_versions
 from headrace.pipelines.local.home import Home
 from headrace.pipelines.local.memory import MemoryWatch
 from headrace.pipelines.local.records import Outputs, RunLog, State, TaskRecord, now
-from headrace.pipelines.local.resources import Slots, Stopped
+from headrace.pipelines.local.resources import Slots, Stopped, gpus
 from headrace.pipelines.local.spec import Executor
 from headrace.pipelines.local.store import FinishedStep, Found, StepStore
 from headrace.pipelines.local.warm import TFX, Handle, WarmPool, kind_of
@@ -200,8 +201,22 @@ class StepRunner:
             raise Stopped
         seconds = time.monotonic() - clock
         cpu_seconds = handle.ending.cpu_seconds if handle.ending else 0.0
+        step = FinishedStep(
+            key=key,
+            outputs=Outputs(),
+            run_id=self._run.run_id,
+            log=str(workspace.files.log),
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            peak_memory_mb=peak / 1e6,
+            gpus=min(leaf.executor.accelerators, gpus()),
+        )
         services.log.update(
-            leaf.record, seconds=seconds, cpu_seconds=cpu_seconds, peak_memory_mb=peak / 1e6
+            leaf.record,
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            peak_memory_mb=step.peak_memory_mb,
+            usage=total([leaf.record.usage, step.usage]),
         )
         check(leaf.record.name, handle, workspace.files, peak=peak, limit=limit)
         try:
@@ -212,15 +227,6 @@ class StepRunner:
                 "Have the step write what its output's type says.",
                 workspace.files.log,
             ) from error
-        step = FinishedStep(
-            key=key,
-            outputs=Outputs(),
-            run_id=self._run.run_id,
-            log=str(workspace.files.log),
-            seconds=seconds,
-            cpu_seconds=cpu_seconds,
-            peak_memory_mb=peak / 1e6,
-        )
         return services.store.add(leaf.plain, workspace.root, values, step)
 
     def _record(self, leaf: Leaf, found: Found, state: State, **times: Any) -> None:
@@ -232,6 +238,7 @@ class StepRunner:
             seconds=0.0 if is_cached else step.seconds,
             cpu_seconds=0.0 if is_cached else step.cpu_seconds,
             peak_memory_mb=0.0 if is_cached else step.peak_memory_mb,
+            usage=step.usage if is_cached else leaf.record.usage,
             cache_key=step.key,
             folder=str(found.folder),
             outputs=step.outputs,

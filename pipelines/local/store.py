@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from headrace.components.shared import files
 from headrace.components.shared.errors import StorageError
 from headrace.pipelines.local import kfp_internals as kfp
+from headrace.pipelines.local.cost import Usage
 from headrace.pipelines.local.fingerprint import (
     KEY_LENGTH,
     metadata_for_key,
@@ -34,6 +35,17 @@ class FinishedStep(BaseModel):
     seconds: float
     cpu_seconds: float
     peak_memory_mb: float
+    gpus: int = 0
+
+    @property
+    def usage(self) -> Usage:
+        """The compute of the attempt that succeeded."""
+        return Usage.of(
+            self.seconds,
+            cpu_seconds=self.cpu_seconds,
+            peak_memory_mb=self.peak_memory_mb,
+            gpus=self.gpus,
+        )
 
 
 @dataclass
