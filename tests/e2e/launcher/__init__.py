@@ -8,6 +8,8 @@
 | ``object_store`` | the bucket, and the local folder that each URI scheme is mapped to |
 | ``container`` | the container: a file system of its own in which ``/minio`` and the like exist |
 
+``habits`` is a pipeline whose steps fail there as they would on a cluster.
+
 Written after backend/src/v2/{driver,component,objectstore,metadata} of kubeflow/pipelines. Left
 out, since the project's pipelines do not use them: retries, the cache, loops and outputs of DAGs.
 """
