@@ -23,7 +23,6 @@ TENSORFLOW_SERVING = {":tensorflow:serving:request_count": {"model_name", "statu
 TENSORFLOW_SERVING_HISTOGRAMS = {
     ":tensorflow:serving:request_latency": {"model_name", "API", "entrypoint"},
     ":tensorflow:serving:runtime_latency": {"model_name", "API", "runtime"},
-    ":tensorflow:serving:request_example_counts": {"model"},
     ":tensorflow:serving:batching_session:queuing_latency": set(),
 }
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.pipelines.compile import COMPILED
+
 from ..cluster.server import FakeKfp
 from .conftest import PIPELINES
 from .test_manifests import of_kind
@@ -35,9 +37,7 @@ def publish(tmp_path, render):
     (project / "project.yaml").write_text(PROJECT)
     (project / "preprocessing.py").write_text("def preprocessing_fn(inputs):\n    return inputs\n")
     (project / "model.py").write_text("def build_model(hp, transform):\n    return None\n")
-    compiled = tmp_path / "compiled"
     headrace = Path(sys.executable).parent / "headrace"
-    subprocess.run([headrace, "compile", compiled], check=True, capture_output=True)
 
     def run(server):
         inside = {"HEADRACE_KFP_TOKEN_FILE", "HEADRACE_KFP_HOST", "HEADRACE_KFP_COMPILED"}
@@ -46,7 +46,7 @@ def publish(tmp_path, render):
             **{key: value for key, value in settings.items() if key not in inside},
             "PATH": f"{headrace.parent}{os.pathsep}{os.environ['PATH']}",
             "HEADRACE_KFP_HOST": server.url,
-            "HEADRACE_KFP_COMPILED": str(compiled),
+            "HEADRACE_KFP_COMPILED": str(COMPILED),
             "HOME": str(tmp_path),
         }
         command = ["sh", "publish.sh"]
