@@ -10,6 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from headrace.components.shared.config.project import Project
+from headrace.serving.gateway.config import GatewayConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -67,6 +68,9 @@ def _blocks(language):
 @pytest.mark.parametrize("block", _blocks("yaml"))
 def test_yaml_examples_are_valid(block):
     values = yaml.safe_load(block)
+    if "models" in values:
+        GatewayConfig.parse(values, where="the example")
+        return
     # A fragment stands for a whole file: what it leaves out does not matter here.
     whole = {"name": "example", "label": {"column": "y"}, "sources": {"rows": {"path": "rows.csv"}}}
     Project.parse({**whole, **values}, where="the example")
@@ -93,7 +97,7 @@ def test_commands_exist(block):
 
 def _check_command(app, words, line):
     command = [word for word in words[:2] if word.isalpha() and "/" not in word]
-    groups = {"features", "remote", "runs", "schedule"}
+    groups = {"features", "models", "remote", "runs", "schedule"}
     command = command if groups.intersection(command[:1]) else command[:1]
     shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0, line
