@@ -121,7 +121,7 @@ class Metrics:
         """Counts an answered request; its latency only if it succeeded."""
         self._requests.add(1, model, code.name)
         if code is Code.OK:
-            self._latency.add(seconds * _MICROSECONDS, model, api, entrypoint.value)
+            self._latency.add(seconds * _MICROSECONDS, model, api, entrypoint)
 
     def runtime(self, model: str, api: str, seconds: float) -> None:
         """Counts a run of a model."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -33,24 +35,27 @@ class Response:
 
     def encode(self, connection: bytes = b"", *, with_body: bool = True) -> bytes:
         """Head and body as they go over the wire."""
-        head = _head_of(self.status, self.headers) + b"%d\r\n" % len(self.body)
+        head = _head_of(self.status, self.headers, int(time.time())) + b"%d\r\n" % len(self.body)
         if connection:
             head += b"Connection: " + connection + b"\r\n"
         return head + b"\r\n" + self.body if with_body else head + b"\r\n"
 
 
-@lru_cache(maxsize=256)
-def _head_of(status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+@lru_cache(maxsize=64)
+def _head_of(status: int, headers: tuple[tuple[str, str], ...], now: int) -> bytes:
+    """All but the length, which a second's answers of one kind share."""
     lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}"]
     lines += [f"{name}: {value}" for name, value in headers]
-    return "\r\n".join([*lines, "Content-Length: "]).encode("latin-1")
+    return "\r\n".join(
+        [*lines, f"Date: {formatdate(now, usegmt=True)}", "Content-Length: "]
+    ).encode("latin-1")
 
 
-def error(status: int, message: str, *, close: bool = False) -> Response:
+def error(status: int, message: str) -> Response:
     """``{"error": message}``."""
     shown = message.encode(errors="surrogateescape").decode(errors="replace")
     body = b'{\n    "error": ' + orjson.dumps(shown) + b"\n}"
-    return Response(status, body, close=close)
+    return Response(status, body)
 
 
 def page(status: int) -> Response:

@@ -22,9 +22,8 @@ def format_floats(values: npt.NDArray[Any]) -> list[str]:
     texts = _format("%g", numbers)
     # Six digits that are read as a double and then rounded give the float that they stand for:
     # true of all of them, so that no decimal reader for single precision is needed.
-    with np.errstate(over="ignore"):
-        read_back = np.fromiter(map(float, texts), np.float64, len(texts)).astype(values.dtype)
-    inexact = np.flatnonzero((read_back != values) & np.isfinite(values)).tolist()
+    read_back = np.fromiter(map(float, texts), np.float64, len(texts)).astype(values.dtype)
+    inexact = (read_back != values).nonzero()[0].tolist()
     full = _format(_FULL[values.dtype], [numbers[index] for index in inexact])
     for index, text in zip(inexact, full, strict=True):
         texts[index] = text
