@@ -74,6 +74,9 @@ class SessionModel:
                 results = call(*values)
             except tf.errors.OpError as error:
                 raise ServingError(Code(error.error_code), error.message) from None
+            except UnicodeDecodeError as error:  # TensorFlow's text quotes bytes of the request
+                text = error.object.decode(errors="replace")
+                raise ServingError(Code.INVALID_ARGUMENT, text) from None
             return [np.asarray(results[place]) for place in places]
 
         return run
