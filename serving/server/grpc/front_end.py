@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,11 @@ from headrace.serving.server.grpc import model_service, prediction_service, prof
 logger = logging.getLogger(__name__)
 
 _INT32_MAX = 2**31 - 1
+_OPTIONS = {
+    "grpc.max_receive_message_length": _INT32_MAX,
+    "grpc.max_send_message_length": _INT32_MAX,
+    "grpc.so_reuseport": 0,
+}
 _HEALTH_NAMES = ("", "ModelService", "PredictionService")
 
 
@@ -65,12 +69,7 @@ class GrpcFrontEnd:
     ) -> None:
         self._server = grpc.server(
             futures.ThreadPoolExecutor(options.threads, thread_name_prefix="grpc"),
-            options=[
-                ("grpc.max_receive_message_length", _INT32_MAX),
-                ("grpc.max_send_message_length", _INT32_MAX),
-                ("grpc.so_reuseport", 0),
-                *_channel_arguments(options.channel_arguments),
-            ],
+            options=list({**_OPTIONS, **_channel_arguments(options.channel_arguments)}.items()),
         )
         handlers = [prediction.handlers(), management.handlers()]
         names = [prediction_service.NAME, model_service.NAME, reflection.SERVICE_NAME]
@@ -117,13 +116,17 @@ class GrpcFrontEnd:
                 else:
                     port = self._server.add_secure_port(place, credentials)
             except RuntimeError as error:
-                raise ServingError(Code.UNAVAILABLE, f"Cannot listen at {place}: {error}") from None
+                hint = f" Look at the key and certificate in {options.ssl_config_file}, too."
+                raise ServingError(
+                    Code.UNAVAILABLE,
+                    f"Cannot listen at {place}: {error}{hint if credentials else ''}",
+                ) from None
             bound = bound or port
         return bound
 
 
-def _channel_arguments(text: str) -> Sequence[tuple[str, Any]]:
-    arguments: list[tuple[str, Any]] = []
+def _channel_arguments(text: str) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         key, separator, value = part.partition("=")
         if not separator:
@@ -131,9 +134,9 @@ def _channel_arguments(text: str) -> Sequence[tuple[str, Any]]:
                 Code.INVALID_ARGUMENT, f"grpc_channel_arguments: expected key=value, got {part!r}"
             )
         try:
-            arguments.append((key, int(value)))
+            arguments[key] = int(value)
         except ValueError:
-            arguments.append((key, value))
+            arguments[key] = value
     return arguments
 
 

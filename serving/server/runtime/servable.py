@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -59,7 +60,8 @@ class LoadedServable:
         specs = [spec for one in self.signatures.values() for spec in one.inputs.values()]
         self._dtypes = {spec.name: tensors.numpy_dtype(spec.dtype) for spec in specs if spec.name}
         self._plan = functools.lru_cache(_MAX_PLANS)(self._make_plan)
-        self._runner = functools.lru_cache(_MAX_PLANS)(self._make_runner)
+        self._cached_runner = functools.lru_cache(_MAX_PLANS)(self._make_runner)
+        self._lock = threading.Lock()
 
     def run(
         self, signature: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()
@@ -78,7 +80,7 @@ class LoadedServable:
     def close(self) -> None:
         """Frees the model; nothing may be running."""
         self._plan.cache_clear()
-        self._runner.cache_clear()
+        self._cached_runner.cache_clear()
         self._model.close()
 
     def _make_plan(self, name: str, outputs: tuple[str, ...]) -> _Plan:
@@ -87,6 +89,10 @@ class LoadedServable:
         feeds = tuple(spec.name for spec in signature.inputs.values())
         run = self._runner(feeds, tuple(signature.outputs[alias].name for alias in aliases))
         return _Plan(signature, aliases, run)
+
+    def _runner(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Runner:
+        with self._lock:  # two runners of one kind would be two queues, and merge less
+            return self._cached_runner(feeds, fetches)
 
     def _make_runner(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Runner:
         run = self._model.runner(feeds, fetches)
