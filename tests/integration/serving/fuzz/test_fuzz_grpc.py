@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from itertools import islice
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
+import pytest
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -20,6 +23,9 @@ from tensorflow_serving.apis import (
 from .mutation import REQUESTS, memory, mutants
 
 PREDICTION, MANAGEMENT = "PredictionService", "ModelService"
+CLASSIFY = classification_pb2.ClassificationRequest
+REGRESS = regression_pb2.RegressionRequest
+METADATA = get_model_metadata_pb2.GetModelMetadataRequest
 PIECES = [
     *(b"\x00", b"\xff" * 10, b"\x80" * 9, b"half", b"serving_default", b"x", b"\x0a\x04half"),
     *(b"\x08\x01", b"\x12\x02\x08\x01", b"\x08\xff\xff\xff\xff\x07", b"\x3d\x00\x00\x80\x7f"),
@@ -61,7 +67,7 @@ def multi() -> bytes:
 
 
 def metadata() -> bytes:
-    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    request = METADATA(metadata_field=["signature_def"])
     request.model_spec.name = "half"
     return request.SerializeToString()
 
@@ -73,9 +79,21 @@ def status() -> bytes:
     return request.SerializeToString()
 
 
-def test_broken_messages(shared: Any) -> None:
+def mostly_parsable(kind: Any, messages: Iterator[bytes]) -> Iterator[bytes]:
+    """gRPC's own library refuses what is no message at all: a few of those are enough."""
+    for number, message in enumerate(messages):
+        try:
+            kind.FromString(message)
+        except DecodeError:
+            if number % 20:
+                continue
+        yield message
+
+
+def test_broken_messages(shared: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "grpc")
     methods = [
-        (PREDICTION, "Predict", [
+        (PREDICTION, "Predict", predict_pb2.PredictRequest, [
             predict("half", x=[1.0, 2.0]),
             predict("half", "two", a=[1.0], b=[2.0]),
             predict("types", "string", x=[b"a", b"bc"]),
@@ -83,25 +101,22 @@ def test_broken_messages(shared: Any) -> None:
             predict("types", "half", x=tf.constant([1, 2], tf.half)),
             predict("types", "int8", x=tf.constant([[1, 2]], tf.int8)),
         ]),
-        (PREDICTION, "Classify", [
-            examples(classification_pb2.ClassificationRequest(), "classify"),
-        ]),
-        (PREDICTION, "Regress", [examples(regression_pb2.RegressionRequest())]),
-        (PREDICTION, "MultiInference", [multi()]),
-        (PREDICTION, "GetModelMetadata", [metadata()]),
-        (MANAGEMENT, "GetModelStatus", [status()]),
+        (PREDICTION, "Classify", CLASSIFY, [examples(CLASSIFY(), "classify")]),
+        (PREDICTION, "Regress", REGRESS, [examples(REGRESS())]),
+        (PREDICTION, "MultiInference", inference_pb2.MultiInferenceRequest, [multi()]),
+        (PREDICTION, "GetModelMetadata", METADATA, [metadata()]),
+        (MANAGEMENT, "GetModelStatus", get_model_status_pb2.GetModelStatusRequest, [status()]),
     ]  # fmt: skip
-    calls = [
-        (shared.clients.channel.unary_unary(f"/tensorflow.serving.{service}/{method}"), broken)
-        for seed, (service, method, seeds) in enumerate(methods)
-        for broken in [mutants(seeds, PIECES, seed)]
-    ]
+    calls = []
+    for seed, (service, method, kind, seeds) in enumerate(methods):
+        call = shared.clients.channel.unary_unary(f"/tensorflow.serving.{service}/{method}")
+        calls.append((call, mostly_parsable(kind, mutants(seeds, PIECES, seed))))
     codes: Counter[str] = Counter()
     for number in range(REQUESTS):
         if number == REQUESTS // 5:
             before = memory()
         call, broken = calls[number % len(calls) if number % 2 else 0]
-        (message,) = islice(broken, 1)
+        message = next(broken)
         try:
             call(message, timeout=60)
             codes["OK"] += 1
