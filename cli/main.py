@@ -13,7 +13,7 @@ import typer
 
 from headrace import __version__
 from headrace.cli import compile as compile_command
-from headrace.cli import gateway, init, lint, models, predict, run, runs
+from headrace.cli import gateway, init, lint, models, predict, run, runs, serve
 from headrace.cli.cluster import remote, schedule, submit, upload
 from headrace.cli.features import main as features
 from headrace.components.shared.errors import HeadraceError
@@ -28,6 +28,7 @@ app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("compile")(compile_command.compile_pipelines)
 app.command("lint")(lint.lint)
+app.command("serve", context_settings=serve.PASS_THROUGH, epilog=serve.FLAGS)(serve.serve)
 app.add_typer(runs.app, name="runs")
 app.add_typer(features.app, name="features")
 app.command("gateway")(gateway.gateway)
