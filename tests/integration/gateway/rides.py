@@ -109,11 +109,12 @@ def fill(repo):
     materialize(open_store(repo), None, _ago(days=30), NOW)
 
 
-def push(folder, repo, *, required=("city", "long_way"), **manifest):
-    """A pushed version without a graph: the tests' model server has no use for it."""
-    graph = folder / "graph"
-    graph.mkdir(exist_ok=True)
-    (graph / "saved_model.pb").write_bytes(b"")
+def push(folder, repo, *, graph=None, required=("city", "long_way"), **manifest):
+    """A pushed version; without a graph, for which the tests' model server has no use."""
+    if graph is None:
+        graph = folder / "graph"
+        graph.mkdir(exist_ok=True)
+        (graph / "saved_model.pb").write_bytes(b"")
     schema = folder / "schema"
     schema.mkdir(exist_ok=True)
     shape = "shape { dim { size: 1 } }"
