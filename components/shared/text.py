@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
@@ -16,9 +16,18 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
     return f"There are: {shown}." if options else "There are none."
 
 
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown; a cell may hold any text."""
-    lines = [head, ["---"] * len(head), *rows]
+def markdown_table(
+    head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Collection[int] = ()
+) -> str:
+    """A table in Markdown; a cell may hold any text.
+
+    Args:
+        head: Names of the columns.
+        rows: Cells.
+        numbers: Columns that stand at the right.
+    """
+    rules = ["---:" if column in numbers else "---" for column in range(len(head))]
+    lines = [head, rules, *rows]
     return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines) + "\n"
 
 

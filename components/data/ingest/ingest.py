@@ -11,6 +11,7 @@ from typing import Any
 from headrace.components.data.ingest import readers
 from headrace.components.data.ingest.cleaning import clean
 from headrace.components.shared import files
+from headrace.components.shared.text import markdown_table
 
 
 def run(
@@ -60,18 +61,19 @@ def run(
 
 def summary(record: Mapping[str, Any]) -> str:
     """The record as Markdown."""
-    lines = [
-        "| source | rows read | rows kept | columns | SHA-256 |",
-        "| --- | ---: | ---: | ---: | --- |",
-    ]
-    for name, entry in record["sources"].items():
-        lines.append(
-            f"| {name} | {entry['rows_read']:,} | {entry['rows']:,} | {len(entry['columns'])} "
-            f"| `{entry['table_sha256'][:16]}` |"
+    rows = [
+        (
+            name,
+            f"{entry['rows_read']:,}",
+            f"{entry['rows']:,}",
+            len(entry["columns"]),
+            f"`{entry['table_sha256'][:16]}`",
         )
-    return "\n".join(
-        ["# Ingested sources", "", f"Data version: `{record['data_version']}`", "", *lines, ""]
-    )
+        for name, entry in record["sources"].items()
+    ]
+    head = ("source", "rows read", "rows kept", "columns", "SHA-256")
+    table = markdown_table(head, rows, numbers=(1, 2, 3))
+    return f"# Ingested sources\n\nData version: `{record['data_version']}`\n\n{table}"
 
 
 def _origin(content: readers.Content) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import fsspec
 
 from headrace.components.shared import files
 from headrace.components.shared.errors import DataError
+from headrace.components.shared.text import markdown_table
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
@@ -91,7 +92,6 @@ def _bring_online(store: FeatureStore, view: FeatureView, end: dt.datetime) -> W
 
 def summary(rows: Mapping[str, WriteResult], until: str) -> str:
     """What was written, as Markdown."""
-    lines = [f"# Features brought online until {until or 'now'}", ""]
-    lines += ["| view | written | online is newer |", "| --- | ---: | ---: |"]
-    lines += [f"| {name} | {row.written:,} | {row.skipped_older:,} |" for name, row in rows.items()]
-    return "\n".join(lines) + "\n"
+    cells = [(name, f"{row.written:,}", f"{row.skipped_older:,}") for name, row in rows.items()]
+    table = markdown_table(("view", "written", "online is newer"), cells, numbers=(1, 2))
+    return f"# Features brought online until {until or 'now'}\n\n{table}"

@@ -12,6 +12,7 @@ from headrace.components.shared import files, project_code
 from headrace.components.shared.config.model import Training
 from headrace.components.shared.config.project import Label
 from headrace.components.shared.errors import DataError, StepError
+from headrace.components.shared.text import markdown_table
 from headrace.components.training import model_code
 from headrace.components.training.hyperparameters import read_hyperparameters
 from headrace.components.training.trainer.export import export
@@ -164,11 +165,10 @@ def _is_sound(history: dict[str, list[float]], epoch: int) -> bool:
 def summary(result: Result) -> str:
     """The training as Markdown: hyperparameters and one row per epoch."""
     names = list(result.history)
-    rows = zip(*result.history.values(), strict=True)
-    lines = [f"# Training\n\n{result.parameters:,} weights.\n\n| hyperparameter | value |"]
-    lines += ["| --- | --- |"]
-    lines += [f"| {name} | {value} |" for name, value in result.hyperparameters.items()]
-    lines += ["", "| epoch | " + " | ".join(names) + " |", "| ---: " * (len(names) + 1) + "|"]
-    for epoch, values in enumerate(rows, start=1):
-        lines.append(f"| {epoch} | " + " | ".join(f"{value:.4f}" for value in values) + " |")
-    return "\n".join([*lines, ""])
+    rows = [
+        [epoch, *(f"{value:.4f}" for value in values)]
+        for epoch, values in enumerate(zip(*result.history.values(), strict=True), start=1)
+    ]
+    chosen = markdown_table(("hyperparameter", "value"), list(result.hyperparameters.items()))
+    epochs = markdown_table(("epoch", *names), rows, numbers=range(len(names) + 1))
+    return f"# Training\n\n{result.parameters:,} weights.\n\n{chosen}\n{epochs}"

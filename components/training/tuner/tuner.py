@@ -15,6 +15,7 @@ from headrace.components.shared import project_code
 from headrace.components.shared.config.model import Training, Tuning
 from headrace.components.shared.config.project import Label
 from headrace.components.shared.errors import ProjectCodeError
+from headrace.components.shared.text import markdown_table
 from headrace.components.training import model_code
 from headrace.components.training.hyperparameters import write_hyperparameters
 from headrace.components.training.transform.materialize import read_arrays
@@ -153,8 +154,8 @@ def summary(result: Result) -> str:
         return "# Tuning\n\nNo search: the defaults of model.py are used (`tuning.trials: 0`).\n"
     names = sorted({name for trial in result.trials for name in trial.values})
     head = ["trial", result.objective, *names]
-    lines = ["# Tuning", "", "| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
-    for trial in result.trials:
-        values = [str(trial.values.get(name, "")) for name in names]
-        lines.append("| " + " | ".join([trial.name, f"{trial.score:.5f}", *values]) + " |")
-    return "\n".join([*lines, ""])
+    rows = [
+        [trial.name, f"{trial.score:.5f}", *(trial.values.get(name, "") for name in names)]
+        for trial in result.trials
+    ]
+    return "# Tuning\n\n" + markdown_table(head, rows)

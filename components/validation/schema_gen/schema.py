@@ -8,6 +8,7 @@ from typing import Any
 from headrace.components.shared import examples, tfx_adapter
 from headrace.components.shared.errors import ConfigError
 from headrace.components.shared.statistics import SCHEMA_FILE, read_schema
+from headrace.components.shared.text import markdown_table
 
 
 def run(*, statistics: Path, curated: str, target: Path) -> Any:
@@ -57,17 +58,13 @@ def describe(schema: Any) -> str:
     """The schema as a Markdown table."""
     from tensorflow_metadata.proto.v0 import schema_pb2
 
-    lines = [
-        "# Schema",
-        "",
-        "| feature | type | present in | domain |",
-        "| --- | --- | ---: | --- |",
-    ]
+    rows = []
     domains = {domain.name: list(domain.value) for domain in schema.string_domain}
     for feature in schema.feature:
         values = domains.get(feature.domain or feature.name, [])
         shown = ", ".join(values[:6]) + (f", … ({len(values)})" if len(values) > 6 else "")
         kind = schema_pb2.FeatureType.Name(feature.type)
         present = feature.presence.min_fraction
-        lines.append(f"| {feature.name} | {kind} | {present:.0%} | {shown} |")
-    return "\n".join([*lines, ""])
+        rows.append((feature.name, kind, f"{present:.0%}", shown))
+    head = ("feature", "type", "present in", "domain")
+    return "# Schema\n\n" + markdown_table(head, rows, numbers=(2,))
