@@ -22,6 +22,7 @@ from headrace.serving.server.errors import Code, ServingError
 from headrace.serving.server.grpc.handlers import handler
 from headrace.serving.server.inference import InferenceOptions
 from headrace.serving.server.seam import Entrypoint, Models, Observer, Servable
+from headrace.serving.server.timed import TimedServable
 
 NAME = "tensorflow.serving.PredictionService"
 _SIGNATURE_DEF = "signature_def"
@@ -69,7 +70,8 @@ class PredictionService:
                 if not request.HasField("model_spec"):
                     raise ServingError(Code.INVALID_ARGUMENT, "Missing ModelSpec")
                 with acquire(self._models, request.model_spec) as servable:
-                    response = answer(servable, request, self._options)
+                    timed = TimedServable(servable, self._observer, api)
+                    response = answer(timed, request, self._options)
                 code = Code.OK
                 return response
             except ServingError as error:

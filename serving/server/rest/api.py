@@ -32,6 +32,7 @@ from headrace.serving.server.rest.response import JSON, Response, error
 from headrace.serving.server.rest.routes import Target
 from headrace.serving.server.runtime.signatures import DEFAULT_SIGNATURE
 from headrace.serving.server.seam import Entrypoint, Models, Observer, Servable
+from headrace.serving.server.timed import TimedServable
 
 _LOGGER = logging.getLogger(__name__)
 _WEB_ORIGIN = re.compile(r"https?://")
@@ -127,7 +128,7 @@ class RestApi:
                     f'Serving signature name: "{name}" not found in signature def',
                 )
             inputs, form = read_predict(document, signature.inputs)
-            outputs = servable.run(name, inputs)
+            outputs = self._timed(servable, "Predict").run(name, inputs)
         return write_rows(outputs) if form is Form.ROWS else write_columns(outputs)
 
     def _classify(self, target: Target, document: dict[str, Any]) -> bytes:
@@ -135,17 +136,22 @@ class RestApi:
         request.model_spec.signature_name = read_signature_name(document)
         read_examples(document, request.input)
         with self._acquire(target) as servable:
-            return write_classes(inference.classify(servable, request, self._options).result)
+            timed = self._timed(servable, "Classify")
+            return write_classes(inference.classify(timed, request, self._options).result)
 
     def _regress(self, target: Target, document: dict[str, Any]) -> bytes:
         request = regression_pb2.RegressionRequest()
         request.model_spec.signature_name = read_signature_name(document)
         read_examples(document, request.input)
         with self._acquire(target) as servable:
-            return write_values(inference.regress(servable, request, self._options).result)
+            timed = self._timed(servable, "Regress")
+            return write_values(inference.regress(timed, request, self._options).result)
 
     def _acquire(self, target: Target) -> AbstractContextManager[Servable]:
         return self._models.acquire(target.model, target.version, target.label)
+
+    def _timed(self, servable: Servable, api: str) -> Servable:
+        return TimedServable(servable, self._observer, api)
 
     def _uncompressed(self, request: Request) -> bytes:
         if b"gzip" not in request.headers.get(b"content-encoding", b""):

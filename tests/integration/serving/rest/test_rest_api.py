@@ -464,6 +464,8 @@ def test_metrics_are_shown_only_where_they_are_asked_for(
     assert f'{base_name}_count{{model_name="m",status="INVALID_ARGUMENT"}} 1\n' in text
     labels = 'model_name="m",API="predict",entrypoint="REST"'
     assert f"{base_name}_latency_count{{{labels}}} 1\n" in text
+    labels = 'model_name="m",API="Predict",runtime="TF1"'
+    assert f":tensorflow:serving:runtime_latency_count{{{labels}}} 1\n" in text
 
 
 # What TensorFlow Serving does not have
