@@ -59,13 +59,20 @@ def inside(role: str, script: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clone")
+    subprocess.run(["git", "clone", "--quiet", "--shared", ROOT, folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder with images.json and the SBOMs."""
     target = tmp_path_factory.mktemp("images")
     local = docker("image", "inspect", "headrace-base:local", check=False).returncode == 0
     subprocess.run(
         [
-            *(sys.executable, ROOT / "scripts/images.py", "build", *ROLES),
+            *(sys.executable, clone / "scripts/images.py", "build", *ROLES),
             *(f"--repository={REPOSITORY}", f"--target={target}"),
             *(["--local-base"] if local else []),
         ],
@@ -86,10 +93,10 @@ def test_the_images_are_recorded(built: Path) -> None:
     assert named == {role: image(role) for role in ROLES}
 
 
-def test_labels_say_what_it_is(role: str) -> None:
+def test_labels_say_what_it_is(role: str, clone: Path) -> None:
     config = json.loads(docker("inspect", image(role)).stdout)[0]["Config"]
     labels = config["Labels"]
-    head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True).strip()
+    head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=clone, text=True).strip()
     prefix = "org.opencontainers.image."
     assert labels[f"{prefix}title"] == f"headrace/{role}"
     assert labels[f"{prefix}version"] == __version__
