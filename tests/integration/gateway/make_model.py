@@ -32,5 +32,5 @@ def main(target, version):
     tf.saved_model.save(module, target, signatures={RAW_SIGNATURE: score})
 
 
-for number in (1, 2):
-    main(f"{sys.argv[1]}/export-{number}", number)
+for version in (1, 2):
+    main(f"{sys.argv[1]}/export-{version}", version)
