@@ -64,6 +64,7 @@ class ModelManager:
         self._models: dict[str, Model] = {}
         self._labels: dict[tuple[str, str], int] = {}
         self._status: dict[str, dict[int, VersionStatus]] = {}
+        self._owners: dict[tuple[str, int], Model] = {}
         self._config: Any = None
         self._reload = threading.Lock()
         self._stop = threading.Event()
@@ -162,7 +163,12 @@ class ModelManager:
         asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
         raise ServingError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
 
-    def _publish(self, name: str, status: VersionStatus) -> None:
+    def _publish(self, model: Model, status: VersionStatus) -> None:
+        name = model.name
+        if status.state is State.START:
+            self._owners[name, status.version] = model
+        elif self._owners[name, status.version] is not model:
+            return  # the end of a model that was taken out and has come back since
         self._status[name] = {**self._status.get(name, {}), status.version: status}
 
     def _start_polling(self) -> None:

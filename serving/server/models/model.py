@@ -44,13 +44,13 @@ class Model:
     """
 
     def __init__(
-        self, name: str, loading: Loading, publish: Callable[[str, VersionStatus], None]
+        self, name: str, loading: Loading, publish: Callable[[Model, VersionStatus], None]
     ) -> None:
         self.name = name
         #: Available versions, oldest first; replaced as a whole, so that readers need no lock.
         self.serving: Mapping[int, Version] = {}
         self._loading = loading
-        self._publish = lambda status: publish(name, status)
+        self._publish = lambda status: publish(self, status)
         self._versions: dict[int, Version] = {}
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
@@ -75,8 +75,8 @@ class Model:
         """What became of the versions; None while one may still become available."""
         with self._lock:
             versions = list(self._versions.values())
-        if any(version.state is State.AVAILABLE for version in versions):
-            return versions
+            if self.serving:
+                return versions
         if not versions or any(version.state is not State.END for version in versions):
             return None
         return versions
@@ -132,8 +132,9 @@ class Model:
             logger.error("Loading %s version %d failed: %s", self.name, version.number, error)
             version.enter(State.END, error)
             return
-        version.enter(State.AVAILABLE)
+        version.state = State.AVAILABLE
         self._serve()
+        version.enter(State.AVAILABLE)  # says so only now that requests find it
         logger.info("Successfully loaded servable version %s", describe(self.name, version.number))
 
     def _load_once(self, version: Version) -> LoadedServable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from headrace.serving.server.errors import ServingError
+from headrace.serving.server.errors import Code, ServingError
 from headrace.serving.server.runtime.servable import LoadedServable
 from headrace.serving.server.seam import State, VersionStatus
 
@@ -34,12 +34,10 @@ class Version:
 
     def enter(self, state: State, error: ServingError | None = None) -> None:
         """Goes over to a state, with the error that led there."""
+        code, message = (error.code, error.message) if error else (Code.OK, "")
+        self._publish(VersionStatus(self.number, state, code, message))
         self.state = state
         self.error = error
-        if error is None:
-            self._publish(VersionStatus(self.number, state))
-        else:
-            self._publish(VersionStatus(self.number, state, error.code, error.message))
 
     @property
     def gone(self) -> bool:

@@ -244,3 +244,14 @@ def test_ended_versions_stay_listed_after_a_reload(configured: Any, two: tuple[P
     request.model_spec.name = "half"
     call = configured.clients.management.GetModelStatus
     eventually(lambda: call(request).model_version_status[0].state == 50)
+
+
+def test_a_model_may_go_and_come_back(configured: Any, two: tuple[Path, Path]) -> None:
+    half, again = (model_entry(*pair) for pair in (("half", two[0]), ("again", two[1])))
+    for _ in range(5):
+        reload(configured, model_config(again))
+        reload(configured, model_config(half))
+        assert answer(configured, "half") == 3.0
+
+    eventually(lambda: [one.state for one in configured.models.status("again")] == [50])
+    assert [one.state for one in configured.models.status("half")] == [30]
