@@ -17,7 +17,8 @@ from tests.e2e.launcher import container
 from tests.e2e.launcher.driver import Run
 from tests.e2e.launcher.habits import habits
 
-pytestmark = pytest.mark.e2e
+# Twenty interpreters start: a busy machine needs its time for the first test.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 MOUNT = "/mnt/models"
 #: Not a step's own: the store's additions, and the place where the model was pushed.
 NOT_COMPARED = {"display_name", "store_session_info", "external_path"}
