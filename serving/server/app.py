@@ -110,7 +110,7 @@ class Server:
         flags = self._flags
         return GrpcFrontEnd(
             PredictionService(self.models, self._metrics, self._inference),
-            ModelService(self.models, self.models.configure),
+            ModelService(self.models, self.models.configure, self._metrics.counter),
             GrpcOptions(
                 port=flags.port,
                 socket_path=flags.grpc_socket_path,

@@ -40,6 +40,11 @@ class _Counter:
             values = _cell(self._cells, values)
             self._cells[values] = self._cells.get(values, 0) + count
 
+    def first(self) -> int:
+        """The value of the first cell, as TensorFlow Serving reports a counter."""
+        with self._lock:
+            return next(iter(self._cells.values()), 0)
+
     def lines(self) -> Iterator[str]:
         name = _prometheus_name(self.name)
         yield f"# TYPE {name} counter"
@@ -146,6 +151,11 @@ class Metrics:
     def logged(self, model: str, ok: bool) -> None:
         """Counts a request that was, or was not, logged."""
         self._logged.add(1, model, (Code.OK if ok else Code.INTERNAL).name)
+
+    def counter(self, name: str) -> int:
+        """What a counter says now, by TensorFlow Serving's name; 0 when there is none."""
+        found = (one for one in self._families if isinstance(one, _Counter) and one.name == name)
+        return next((one.first() for one in found), 0)
 
     def text(self) -> str:
         """All of them in Prometheus' text format."""

@@ -30,7 +30,7 @@ class ModelService:
         self,
         models: Models,
         configure: Callable[[Any], None],
-        counter: Callable[[str], int] = lambda name: 0,
+        counter: Callable[[str], int],
     ) -> None:
         self._models = models
         self._configure = configure

@@ -213,6 +213,14 @@ def test_warmup_replays_the_recorded_requests(serve: Any, base_path: Any) -> Non
     assert answer(running, "default") == 3.0
 
 
+def test_a_reload_answers_the_increase_of_metrics(configured: Any, two: tuple[Path, Path]) -> None:
+    warm(two[1] / "2", recorded(), recorded())
+    read, unknown = "/tensorflow/serving/model_warmup_records_read", "/no/such/metric"
+    response = reload(configured, model_config(model_entry("again", two[1])), read, unknown)
+
+    assert {one.name: one.int64_value_increase for one in response.metric} == {read: 2, unknown: 0}
+
+
 @pytest.mark.parametrize(
     ("logs", "raw", "text"),
     [
