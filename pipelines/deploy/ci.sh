@@ -21,12 +21,13 @@ readonly OVERLAYS=(serving/deploy/overlays pipelines/deploy/overlays)
 readonly HEADRACE=.venv/bin/headrace
 
 images() {
-    .venv/bin/python scripts/images.py build --repository "${REPOSITORY,,}" --push
+    # The flights' data come in a package, which the extra `examples` installs.
+    .venv/bin/python scripts/images.py build --repository "${REPOSITORY,,}" --push --extra examples
     # Every step sees the volume that pushed models go to: see base/models-volume.yaml.
     $HEADRACE compile build/compiled --project examples/flights \
         --set 'platform.steps.all.volumes=[{claim: models, mount: /mnt/models}]' \
         --image "core=$(jq -r .core $BUILT)" --image "tfx=$(jq -r .tfx $BUILT)"
-    $HEADRACE lint build/compiled/training.yaml build/compiled/materialization.yaml
+    $HEADRACE lint build/compiled
 }
 
 project() {
@@ -49,8 +50,8 @@ verify() {
 }
 
 upload() {
-    for name in training materialization; do
-        $HEADRACE upload "$name" "build/compiled/$name.yaml" --version "$VERSION"
+    for file in build/compiled/*.yaml; do
+        $HEADRACE upload "$(basename "$file" .yaml)" "$file" --version "$VERSION"
     done
 }
 

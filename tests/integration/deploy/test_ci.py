@@ -85,7 +85,7 @@ def test_commands_exist(line):
         assert f"\n{words[0]}() {{" in (ROOT / SCRIPT).read_text()
     elif program == ".venv/bin/headrace":
         assert CliRunner().invoke(app, [words[0], "--help"]).exit_code == 0
-        assert all((ROOT / word).is_file() for word in words[1:])
+        assert all((ROOT / word).exists() for word in words[1:])
     elif "/" in program:
         assert os.access(ROOT / program, os.X_OK)
     else:
@@ -199,8 +199,9 @@ def test_pipelines_are_compiled_for_the_images_and_uploaded(repository, tmp_path
         repository(SCRIPT, "upload", HEADRACE_KFP_HOST=server.url, VERSION="v1.2.3")
         found = {p.display_name for p in server.pipelines.values()}
         versions = [version.display_name for version in server.versions.values()]
-    assert found == {"training", "materialization"}
-    assert versions == ["v1.2.3", "v1.2.3"]
+    assert found == {path.stem for path in (clone / "build/compiled").glob("*.yaml")}
+    assert set(versions) == {"v1.2.3"}
+    assert len(versions) == len(found)
 
 
 def test_a_wrong_step_shows_the_steps(repository):
