@@ -101,12 +101,14 @@ class Gateway:
         Raises:
             HeadraceError: there is no prediction.
         """
-        contract = self.versions(model).contract
+        deadline = self.config.limits.deadline_seconds
+        async with _within(deadline):
+            contract = await self.versions(model).contract()
         columns, rows = contract.form.parse(body)
         record = Record(request_id, client, time.time(), self._now(), contract, columns, rows)
         start = time.perf_counter()
         try:
-            async with _within(self.config.limits.deadline_seconds):
+            async with _within(deadline):
                 record.answer = await self._answer(record, body)
             check_rejected(record.answer)
             return render(request_id, record.answer)
@@ -142,9 +144,9 @@ class Gateway:
         return self.models[model]
 
     async def _next(self, versions: Versions, gone: Contract) -> Contract:
-        if versions.contract is gone:
+        if versions.answering is gone:
             await versions.refresh()
-        contract = versions.contract
+        contract = await versions.contract()
         if contract is gone:
             raise NotReadyError(
                 f"The model server no longer has version {gone.version} of {gone.model!r}, and no "

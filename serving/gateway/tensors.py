@@ -122,6 +122,15 @@ def outputs_of(response: Any) -> dict[str, list[Any]]:
     return {name: _values(tensor) for name, tensor in response.outputs.items()}
 
 
+def probe_request(contract: Contract) -> Any:
+    """A request of one row of zeros and empty texts."""
+    texts = serving_apis().types.DT_STRING
+    inputs: dict[str, Any] = {
+        item.name: ["" if item.dtype == texts else 0] for item in contract.inputs
+    }
+    return predict_request(contract, Served(inputs, [{}]), 1)
+
+
 @functools.cache
 def _fields() -> dict[int, str]:
     """Field of a ``TensorProto`` by ``DataType``."""

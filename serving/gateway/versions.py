@@ -13,10 +13,13 @@ from headrace.components.shared.errors import HeadraceError
 from headrace.serving.audit.trail import Event, Trail
 from headrace.serving.gateway.config import Limits, Model
 from headrace.serving.gateway.contract import Contract, ContractMaker
-from headrace.serving.gateway.errors import ModelServerError, NotReadyError
+from headrace.serving.gateway.errors import ModelServerError, NotReadyError, PredictionError
 from headrace.serving.gateway.model_server import ModelServer
+from headrace.serving.gateway.tensors import probe_request
 
 _LOGGER = logging.getLogger(__name__)
+#: How long the first call of a version may take.
+_WARM_UP_SECONDS = 120.0
 _ACTOR = f"gateway {socket.gethostname()}:{os.getpid()}"
 
 
@@ -58,13 +61,15 @@ class Versions:
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def contract(self) -> Contract:
-        """The version that answers, with its features.
+    async def contract(self) -> Contract:
+        """The version that answers, with its features; waits while one is being prepared.
 
         Raises:
             NotReadyError: there is none.
         """
+        if self._contract is None and self._lock.locked():
+            async with self._lock:
+                pass
         if self._contract is not None:
             return self._contract
         trouble = self._trouble
@@ -76,7 +81,7 @@ class Versions:
 
     @property
     def answering(self) -> Contract | None:
-        """The same, or None."""
+        """The version that answers now, if there is one."""
         return self._contract
 
     @property
@@ -146,6 +151,7 @@ class Versions:
         name = self._settings.signature
         signature = await self.server.signature(self.name, version, name, self._deadline)
         contract = await asyncio.to_thread(self._maker.make, version, signature)
+        await self._warm_up(contract)
         self._contract = contract
         _LOGGER.info("%s is answered by version %d", self.name, version)
         if contract.changed:
@@ -157,6 +163,16 @@ class Versions:
         await self._record(
             "pushed", version, at=str(contract.manifest.get("pushed_at", "")), actor="pusher"
         )
+
+    async def _warm_up(self, contract: Contract) -> None:
+        """Asks once, without haste: TensorFlow prepares a graph at its first call.
+
+        That may take longer than the deadline of a request, and a call that is given up begins
+        anew with the next one.
+        """
+        # What the model says to zeros does not matter.
+        with contextlib.suppress(PredictionError):
+            await self.server.predict(probe_request(contract), _WARM_UP_SECONDS)
 
     async def _observe(self, states: dict[int, str]) -> None:
         """Records what has changed since the last look."""
