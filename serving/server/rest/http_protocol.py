@@ -29,7 +29,7 @@ class Limits:
     Attributes:
         head: Bytes of the request line and the headers.
         body: Bytes of the body, and of a compressed one when it is not compressed.
-        receive: Seconds in which a request must have come, and an answer must have been taken.
+        receive: Seconds in which a head, or more of a body, must come, and answers be taken.
         idle: Seconds that a connection is kept without a request.
     """
 
@@ -78,7 +78,7 @@ class HttpProtocol(asyncio.Protocol):
         self._current: Request | None = None
         self._refusal: Response | None = None
         self._deadline: float | None = self._now() + limits.idle
-        self._paused = self._finishing = False
+        self._paused = self._finishing = self._dispatching = False
 
     # What the event loop calls.
 
@@ -98,9 +98,9 @@ class HttpProtocol(asyncio.Protocol):
             return
         was_in_head = self._in_head
         try:
-            # An upgrade is not refused, nothing happens: the request has been taken as it is.
-            with contextlib.suppress(httptools.HttpParserUpgrade):
-                self._parser.feed_data(data)
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(page(400))
         if was_in_head and self._in_head:
@@ -175,10 +175,14 @@ class HttpProtocol(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         """A part of the body."""
         self._body.append(data)
+        if self._current is None:  # a large body may take its time, as long as it comes
+            self._deadline = self._now() + self._limits.receive
         self._count(len(data), self._limits.body, 413)
 
     def on_message_complete(self) -> None:
         """A request is there."""
+        if self._parser.should_upgrade():
+            return
         self._receiving = False
         if self._refusal is not None:
             return
@@ -190,6 +194,22 @@ class HttpProtocol(asyncio.Protocol):
             self._transport.pause_reading()
         self._next()
 
+    def _stay(self, rest: bytes) -> None:
+        """Takes a request as if it had no wish to go on in another protocol.
+
+        The parser gives up at the end of such a head. Java's client sends one by default.
+        """
+        request = self._request
+        if request.verb == "CONNECT":
+            self._refuse(page(501))
+            return
+        head = f"{request.verb} {request.path} HTTP/1.1\r\n".encode(errors="surrogateescape")
+        for name, value in request.headers.items():
+            if name not in (b"upgrade", b"expect"):
+                head += name + b": " + value + b"\r\n"
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(head + b"\r\n" + rest)
+
     def _count(self, size: int, limit: int, status: int) -> None:
         self._received += size
         if self._received > limit:
@@ -199,19 +219,24 @@ class HttpProtocol(asyncio.Protocol):
     # One request after the other.
 
     def _next(self) -> None:
-        if self._current is not None or self._paused or self._transport.is_closing():
+        if self._dispatching:  # an answer came at once: the loop below goes on
             return
-        if not self._waiting:
+        self._dispatching = True
+        while self._current is None and self._waiting and not self._held():
+            if len(self._waiting) == _MAX_PIPELINED:
+                self._transport.resume_reading()
+            self._current = self._waiting.popleft()
+            self._deadline = None
+            if self._current.verb in _VERBS:
+                self._handle(self._current, self._respond)
+            else:
+                self._respond(page(501))
+        self._dispatching = False
+        if self._current is None and not self._held():
             self._rest()
-            return
-        if len(self._waiting) == _MAX_PIPELINED:
-            self._transport.resume_reading()
-        self._current = self._waiting.popleft()
-        self._deadline = None
-        if self._current.verb in _VERBS:
-            self._handle(self._current, self._respond)
-        else:
-            self._respond(page(501))
+
+    def _held(self) -> bool:
+        return self._paused or self._transport.is_closing()
 
     def _rest(self) -> None:
         """There is nothing to answer."""

@@ -130,11 +130,11 @@ def test_the_path_is_taken_as_sent_without_query(client: Client, url: str, path:
 
 
 def test_pipelined_requests_are_answered_in_order(echo: Echo, client: Client) -> None:
-    client.send(post(b"later") + b"".join(get(f"/{number}") for number in range(100)))
+    client.send(post(b"later") + b"".join(get(f"/{number}") for number in range(3_000)))
     echo.go.set()
     assert client.answer()[2] == b"POST / later"
-    assert [client.answer()[2] for _ in range(100)] == [
-        f"GET /{number} ".encode() for number in range(100)
+    assert [client.answer()[2] for _ in range(3_000)] == [
+        f"GET /{number} ".encode() for number in range(3_000)
     ]
 
 
@@ -183,6 +183,7 @@ def test_a_body_that_is_too_large_is_not_asked_for(client: Client) -> None:
         (b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         (b"TRACE / HTTP/1.1\r\n\r\n", 501),
+        (b"CONNECT host:80 HTTP/1.1\r\n\r\n", 501),
     ],
 )
 def test_what_is_not_allowed_is_refused(client: Client, request_bytes: bytes, status: int) -> None:
@@ -240,7 +241,6 @@ def test_head_gets_no_body(client: Client) -> None:
         (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", False),
         (b"GET / HTTP/1.0\r\n\r\n", False),
         (b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", True),
-        (b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", True),
     ],
 )
 def test_the_client_says_whether_a_connection_is_kept(
@@ -251,6 +251,15 @@ def test_the_client_says_whether_a_connection_is_kept(
     assert status == 200
     assert (headers.get("connection") == "close") is not kept
     assert ("connection" in headers) is (b"1.0" in head or not kept)
+
+
+def test_a_wish_for_another_protocol_is_ignored(client: Client) -> None:
+    for _ in range(2):
+        wish = "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"
+        client.send(post(b"hello", *wish))
+        assert client.answer()[::2] == (200, b"POST / hello")
+    client.send(get("/after"))
+    assert client.answer()[2] == b"GET /after "
 
 
 def test_at_the_end_what_is_under_way_is_answered(echo: Echo, client: Client) -> None:
