@@ -4,7 +4,8 @@
 +3, to be told apart from it; ``types`` echoes every type; ``examples`` classify and regress
 signatures on tf.Examples; ``reference`` TF 1 with reference variables; ``table`` a lookup table
 whose vocabulary is an asset; ``ragged`` sums rows of any length; ``light`` a TFLite model;
-``slow`` takes half a second; ``broken`` an empty folder.
+``slow`` takes as many steps as it is told; ``broken`` an empty folder; ``broken_without_tflite``
+nothing but a TFLite model with signatures as older converters wrote them.
 """
 
 from __future__ import annotations
@@ -168,6 +169,33 @@ def light(folder: Path, half: Path) -> None:
     (folder / "model.tflite").write_bytes(converter.convert())
 
 
+def light_legacy(folder: Path, light: Path) -> None:
+    """The TFLite model with its signature where older converters left it."""
+    import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow_serving.apis import get_model_metadata_pb2
+
+    content = (light / "model.tflite").read_bytes()
+    interpreter = tf.lite.Interpreter(model_content=content)
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    definition = signatures.signature_def["serving_default"]
+    definition.inputs["old_x"].name = interpreter.get_input_details()[0]["name"]
+    definition.outputs["old_y"].name = interpreter.get_output_details()[0]["name"]
+    definition.inputs["old_x"].dtype = definition.outputs["old_y"].dtype = 1
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    buffer, metadata = schema.BufferT(), schema.MetadataT()
+    buffer.data = list(signatures.SerializeToString())
+    metadata.name, metadata.buffer = b"signature_defs_metadata", len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or []), metadata]
+    model.signatureDefs = []
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    folder.mkdir()
+    (folder / "model.tflite").write_bytes(bytes(builder.Output()))
+
+
 def set_methods(folder: Path, methods: dict[str, str]) -> None:
     """Says in the signatures what they are for; Keras and tf.Module always say predict."""
     from tensorflow.core.protobuf import saved_model_pb2
@@ -206,6 +234,7 @@ def main(folder: Path) -> None:
         tf.saved_model.save(module, str(folder / name), {"serving_default": module.serve})
     reference(folder / "reference")
     light(folder / "light", folder / "half")
+    light_legacy(folder / "broken_without_tflite", folder / "light")
     (folder / "broken").mkdir()
 
 

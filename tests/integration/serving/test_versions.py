@@ -198,3 +198,13 @@ def test_tflite_only_when_preferred(serve: Any, base_path: Any) -> None:
 
     assert predict(plain) == (1, 11.0)
     assert predict(light) == (1, 3.0)
+
+
+def test_tflite_signatures_of_older_converters(serve: Any, base_path: Any) -> None:
+    base = base_path("m", {1: "broken_without_tflite"})
+    running = serve(f"--model_base_path={base}", "--prefer_tflite_model")
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "default"
+    request.inputs["old_x"].CopyFrom(tf.make_tensor_proto([2.0, 4.0]))
+
+    assert list(running.clients.prediction.Predict(request).outputs["old_y"].float_val) == [3, 4]
