@@ -97,7 +97,7 @@ def test_commands_exist(block):
 
 def _check_command(app, words, line):
     command = [word for word in words[:2] if word.isalpha() and "/" not in word]
-    groups = {"features", "models", "remote", "runs", "schedule"}
+    groups = {"features", "models", "predict", "remote", "runs", "schedule"}
     command = command if groups.intersection(command[:1]) else command[:1]
     shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0, line
