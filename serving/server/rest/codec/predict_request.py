@@ -51,6 +51,9 @@ def read_predict(document: dict[str, Any], inputs: Inputs) -> tuple[dict[str, Ar
     Raises:
         ServingError: with TensorFlow Serving's texts.
     """
+    if not inputs:
+        name = read_signature_name(document) or "DEFAULT"
+        raise invalid(f"Failed to get input map for signature: {name}")
     if "instances" in document:
         if "inputs" in document:
             raise _format_error(

@@ -120,6 +120,8 @@ WRONG = [
         {"x": dtypes.INT32},
         "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ",
     ),
+    ('{"inputs": [1]}', {}, "Failed to get input map for signature: DEFAULT"),
+    ('{"signature_name": "s", "instances": [1]}', {}, "input map for signature: s"),
     ('{"instances": 1}', {"x": dtypes.INT32}, "Expecting 'instances' to be an list/array"),
     ('{"instances": []}', {"x": dtypes.INT32}, "No values in 'instances' array"),
     (
