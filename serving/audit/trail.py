@@ -29,9 +29,9 @@ class Event:
     """Something that happened to a version of a model.
 
     Attributes:
-        what: ``pushed``; a state of the model server such as ``available``; ``labelled``;
-            ``answering`` (a gateway has switched to it), ``unreachable`` (its model server is
-            down) and ``stopped`` (that gateway has ended).
+        what: ``pushed``; a state of the model server such as ``available``; ``answering`` (a
+            gateway has switched to it), ``unreachable`` (its model server is down) and ``stopped``
+            (that gateway has ended).
         model: The model's name.
         version: The version.
         actor: Who or what did it, or saw it.

@@ -140,3 +140,17 @@ def test_the_audit_trail_says_which_version_answered_when(running):
     assert [found.version for found in answering_at(entries, between)] == [1]
     assert [found.version for found in answering_at(entries, switched)] == [2]
     assert answering_at(entries, entries[-1].time) == []
+
+
+def test_rules_for_features_that_the_model_does_not_have_are_an_error(running):
+    cases = {
+        "rules for features.ratee, which the model does not have": {"ratee": {"stale": "reject"}},
+        "features.trips.default in gateway.yaml is 'many', but the model takes int64": {
+            "trips": {"stale": "default", "default": "many"}
+        },
+    }
+    for said, features in cases.items():
+        with running.serving(model={"features": features}) as client:
+            answer = predict(client, RIDE)
+        assert answer.status_code == 503
+        assert said in answer.json()["error"]

@@ -115,6 +115,6 @@ def test_a_missing_trail_is_an_error_that_says_where_it_should_be(tmp_path):
 
 def test_the_trail_is_json_lines_for_other_tools(tmp_path):
     path = tmp_path / "audit.jsonl"
-    Trail(path).record(event("labelled", 3))
+    Trail(path).record(event("unloading", 3))
     values = json.loads(path.read_text())
-    assert (values["what"], values["model"], values["version"]) == ("labelled", "flights", 3)
+    assert (values["what"], values["model"], values["version"]) == ("unloading", "flights", 3)
