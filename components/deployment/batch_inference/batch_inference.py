@@ -97,7 +97,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="headrace-model-") as scratch:
         saved = Path(scratch)
         store.fetch(chosen, saved)
-        basis = [files.digest(saved), table.identity(), list(keys), as_of, dict(repo_code)]
+        basis = [files.digest(saved), table.identity(), list(keys), as_of, root, dict(repo_code)]
         folder = f"{destination.rstrip('/')}/v{chosen}-{_hash([*basis, shard_rows])}"
         parts = Parts(folder, len(shards))
         missing = parts.missing()
@@ -128,10 +128,8 @@ class _Job:
     join_keys: Sequence[str]
 
     def predicted(self, rows: pl.DataFrame) -> pl.DataFrame:
-        if self.as_of and EVENT_TIMESTAMP not in rows.columns:
-            from headrace.feature_store.clock import moment
-
-            rows = rows.with_columns(pl.lit(moment(self.as_of)).alias(EVENT_TIMESTAMP))
+        if self.as_of:
+            rows = _at(rows, self.as_of)
         copied = rows.select(self._copied(rows))
         answers = self.model.predict(self.complete(rows))
         now = pl.lit(dt.datetime.now(dt.UTC))
@@ -161,6 +159,17 @@ class _Job:
                 fix="Name the columns to copy beside the predictions (--key).",
             )
         return copied
+
+
+def _at(rows: pl.DataFrame, as_of: str) -> pl.DataFrame:
+    from headrace.feature_store.clock import moment
+
+    if EVENT_TIMESTAMP in rows.columns:
+        raise DataError(
+            f"The table says with {EVENT_TIMESTAMP} as of when each row is meant, and as_of too.",
+            fix="Leave out --as-of, or the column.",
+        )
+    return rows.with_columns(pl.lit(moment(as_of)).alias(EVENT_TIMESTAMP))
 
 
 def _version(store: ModelStore, model: str, wanted: int) -> int:

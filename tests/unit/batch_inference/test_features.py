@@ -122,3 +122,9 @@ def test_what_the_join_lacks_is_named(push, predict, root, write):
         predict(write(shop=None, shopp=["x"] * 3), repo_code=CODE, root=root)
     with pytest.raises(ConfigError, match="no Feast repository is given"):
         predict(write())
+
+
+def test_a_table_with_times_is_not_asked_for_another(push, predict, root, write):
+    push("prices", feature_store=ASKED)
+    with pytest.raises(DataError, match="and as_of too"):
+        predict(write(), repo_code=CODE, root=root, as_of="2020-01-01")
