@@ -170,10 +170,12 @@ def _brought(
     """What the caller brings: what the service asks for, and inputs that it does not give."""
     names, fields = serving_apis().types.DataType, {}
     for column in service.asked.values() if service else ():
-        blank = column.kind == "STRING" and column.name not in signature.inputs
-        fields[column.name] = RequestField(
-            column.name, column.kind, blank, training.examples.get(column.name)
-        )
+        text = column.kind == "STRING"
+        blank = text and column.name not in signature.inputs
+        # The documentation is for everybody: it must name no one.
+        shown = not blank and column.sensitivity in ("", "public")
+        example = training.examples.get(column.name) if shown else "" if text else 0
+        fields[column.name] = RequestField(column.name, column.kind, blank, example)
     for name, dtype in signature.inputs.items():
         if name not in fields and not (service and name in service.features):
             kind = names.Name(dtype).removeprefix("DT_")
