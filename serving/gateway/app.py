@@ -106,7 +106,7 @@ def _add_operations(app: FastAPI, gateway: Gateway) -> None:
     @app.get("/metrics", tags=["operations"], response_class=Response)
     async def metrics() -> Response:
         """Counters for Prometheus."""
-        return Response(gateway.metrics.text(), media_type=_PROMETHEUS)
+        return Response(gateway.metrics_text(), media_type=_PROMETHEUS)
 
 
 def _about(gateway: Gateway, name: str) -> dict[str, Any]:

@@ -131,6 +131,14 @@ class Gateway:
             record.columns, record.rows = record.contract.form.parse(body)
             return await predictor.predict(record.contract, record.columns, record.rows)
 
+    def metrics_text(self) -> bytes:
+        """Counters in Prometheus's text format; version 0 means that none can answer."""
+        for name, versions in self.models.items():
+            contract = versions.answering
+            version, changed = (contract.version, contract.changed) if contract else (0, False)
+            self.metrics.version(name, version, changed)
+        return self.metrics.text()
+
     def versions(self, model: str) -> Versions:
         """The versions of a model.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Counts
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -13,6 +14,7 @@ from headrace.serving.gateway.tensors import Served
 if TYPE_CHECKING:
     from headrace.serving.prediction_log.writer import PredictionLog
 
+_NAME = "headrace_gateway"
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _ROWS = (1, 2, 5, 10, 20, 50, 100, 250, 500, 1000)
 
@@ -26,61 +28,37 @@ class Metrics:
         Args:
             log: The prediction log, whose losses are shown too.
         """
-        self.registry = CollectorRegistry()
-        name, registry = "headrace_gateway", self.registry
-        self._requests = Counter(
-            f"{name}_requests", "Requests by answer", ["model", "status"], registry=registry
-        )
-        self._latency = Histogram(
-            f"{name}_latency_seconds",
-            "Time to answer",
-            ["model"],
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._stages = Histogram(
-            f"{name}_stage_seconds",
+        self._registry = CollectorRegistry()
+        counter = partial(Counter, namespace=_NAME, registry=self._registry)
+        histogram = partial(Histogram, namespace=_NAME, registry=self._registry)
+        gauge = partial(Gauge, namespace=_NAME, registry=self._registry)
+        self._requests = counter("requests", "Requests by answer", ["model", "status"])
+        self._latency = histogram("latency_seconds", "Time to answer", ["model"], buckets=_SECONDS)
+        self._stages = histogram(
+            "stage_seconds",
             "Time for a batch: features (online store) or predict (model server)",
             ["model", "stage"],
             buckets=_SECONDS,
-            registry=registry,
         )
-        self._batch = Histogram(
-            f"{name}_batch_rows",
-            "Rows that were answered together",
-            ["model"],
-            buckets=_ROWS,
-            registry=registry,
+        self._batch = histogram(
+            "batch_rows", "Rows that were answered together", ["model"], buckets=_ROWS
         )
-        self._flags = Counter(
-            f"{name}_features_without_value",
+        self._flags = counter(
+            "features_without_value",
             "Features without a value: why, and what was done",
             ["model", "view", "state", "action"],
-            registry=registry,
         )
-        self._outages = Counter(
-            f"{name}_store_outages",
-            "Batches for which the online store was down",
-            ["model"],
-            registry=registry,
+        self._outages = counter(
+            "store_outages", "Batches for which the online store was down", ["model"]
         )
-        self._version = Gauge(
-            f"{name}_model_version", "The version that answers", ["model"], registry=registry
-        )
-        self._changed = Gauge(
-            f"{name}_definitions_changed",
+        self._version = gauge("model_version", "The version that answers", ["model"])
+        self._changed = gauge(
+            "definitions_changed",
             "1 when the feature repository is not the one of the training",
             ["model"],
-            registry=registry,
         )
-
         if log is not None:
-            rows = Gauge(
-                f"{name}_prediction_log_rows",
-                "Rows of the prediction log since the start: written, or dropped",
-                ["result"],
-                registry=registry,
-            )
+            rows = gauge("prediction_log_rows", "Rows written or dropped so far", ["result"])
             rows.labels("written").set_function(lambda: log.written)
             rows.labels("dropped").set_function(lambda: log.dropped)
 
@@ -113,10 +91,10 @@ class Metrics:
             self._flags.labels(model, *labels).inc(count)
 
     def version(self, model: str, version: int, changed: bool) -> None:
-        """A version answers now."""
+        """What answers now."""
         self._version.labels(model).set(version)
         self._changed.labels(model).set(changed)
 
     def text(self) -> bytes:
         """Everything in Prometheus's text format."""
-        return generate_latest(self.registry)
+        return generate_latest(self._registry)

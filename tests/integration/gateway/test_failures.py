@@ -114,6 +114,9 @@ def test_definitions_that_changed_since_the_training_are_refused_on_request(runn
     with running.serving() as client:
         about = client.get("/v1/models").json()["models"][0]
         assert about["definitions_changed"] is True
+        counted = client.get("/metrics").text
+        assert 'headrace_gateway_definitions_changed{model="rides"} 1.0' in counted
+        assert 'headrace_gateway_model_version{model="rides"} 2.0' in counted
     with running.serving(model={"changed_definitions": "refuse"}) as client:
         answer = predict(client, RIDE)
     assert answer.status_code == 503
