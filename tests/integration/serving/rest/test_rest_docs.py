@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from .test_rest_api import ask
+from .client import ask
 
 PAGE = Path(__file__).parents[4] / "docs" / "how-to" / "serving.md"
 
