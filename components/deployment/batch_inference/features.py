@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -71,6 +72,12 @@ def _check(rows: pl.DataFrame, asked: Mapping[str, Any], repo_code: Mapping[str,
             f"The table lacks features that the model gets from feature service {service!r}, and "
             "no Feast repository is given.",
             fix="Name it under feature_store.repo in project.yaml.",
+        )
+    if importlib.util.find_spec("feast") is None:
+        raise ConfigError(
+            f"The table lacks features of feature service {service!r}, and Feast, which would join "
+            "them, is not installed.",
+            fix="Build the image `tfx` with --extra feast, or bring the features as columns.",
         )
     lost = [name for name in _brought(asked) if name not in rows.columns]
     if lost == [EVENT_TIMESTAMP]:

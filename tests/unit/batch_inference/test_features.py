@@ -1,6 +1,7 @@
 """Features that the table lacks come from the feature service, as of each row's time."""
 
 import datetime as dt
+import sys
 
 import polars as pl
 import pytest
@@ -128,3 +129,10 @@ def test_a_table_with_times_is_not_asked_for_another(push, predict, root, write)
     push("prices", feature_store=ASKED)
     with pytest.raises(DataError, match="and as_of too"):
         predict(write(), repo_code=CODE, root=root, as_of="2020-01-01")
+
+
+def test_an_image_without_feast_says_so(push, predict, root, write, monkeypatch):
+    push("prices", feature_store=ASKED)
+    monkeypatch.setitem(sys.modules, "feast", None)  # as if it were not installed
+    with pytest.raises(ConfigError, match="Feast, which would join them, is not installed"):
+        predict(write(), repo_code=CODE, root=root)
