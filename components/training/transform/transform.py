@@ -41,6 +41,8 @@ def run(
 
     Raises:
         ProjectCodeError: ``preprocessing_fn`` is missing or fails.
+        ConfigError: Beam refuses the options.
+        StepError: the job failed on the cluster that the options name.
     """
     hidden = Features.parse(features, where="features")
     with project_code.importable(code) as folder:
