@@ -28,7 +28,9 @@ app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("compile")(compile_command.compile_pipelines)
 app.command("lint")(lint.lint)
-app.command("serve", context_settings=serve.PASS_THROUGH, epilog=serve.FLAGS)(serve.serve)
+app.command("serve", cls=serve.Serve, context_settings=serve.PASS_THROUGH, epilog=serve.FLAGS)(
+    serve.serve
+)
 app.add_typer(runs.app, name="runs")
 app.add_typer(features.app, name="features")
 app.command("gateway")(gateway.gateway)

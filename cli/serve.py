@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import fields
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
+from headrace.cli import serve_all
 from headrace.serving.server.config.flags import Flags
 
 BINARY = "tensorflow_model_server"
+ALL = "--all"
 #: TensorFlow Serving's flags pass through untouched.
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 #: What the help says of them.
@@ -19,7 +23,27 @@ FLAGS = "Flags, as TensorFlow Serving has them: " + " ".join(
 )
 
 
-def serve(context: typer.Context) -> None:
+class Serve(TyperCommand):
+    """With ``--all`` it is another command, whose options are no model server's flags."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Takes the words after ``serve``."""
+        if ALL not in args:
+            return super().make_context(info_name, args, parent, **extra)
+        rest = [word for word in args if word != ALL]
+        command = typer.main.get_command(serve_all.app)
+        return command.make_context(f"{info_name} {ALL}", rest, parent, **extra)
+
+
+def serve(
+    context: typer.Context,
+    everything: Annotated[
+        bool,
+        typer.Option(ALL, help=f"Serve a whole project: see headrace serve {ALL} --help."),
+    ] = False,
+) -> None:
     """Serve models over gRPC and REST, with TensorFlow Serving's flags.
 
     For example --model_name=flights --model_base_path=/models/flights --rest_api_port=8501.

