@@ -99,6 +99,7 @@ def _check_command(app, words, line):
     command = [word for word in words[:2] if word.isalpha() and "/" not in word]
     groups = {"features", "models", "predict", "remote", "runs", "schedule"}
     command = command if groups.intersection(command[:1]) else command[:1]
+    command += ["--all"] if words[:2] == ["serve", "--all"] else []
     shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0, line
     for option in (word.partition("=")[0] for word in words if word.startswith("--")):
