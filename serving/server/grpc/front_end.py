@@ -13,7 +13,12 @@ from grpc_reflection.v1alpha import reflection
 
 from headrace.serving.server.config import files, messages
 from headrace.serving.server.errors import Code, ServingError
-from headrace.serving.server.grpc import model_service, prediction_service, profiler_service
+from headrace.serving.server.grpc import (
+    descriptions,  # noqa: F401  (reflection reads them)
+    model_service,
+    prediction_service,
+    profiler_service,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,18 @@ def test_the_model_server_answers_them(tmp_path):
     (value,) = prediction["predictions"]
     row = [0.00632, 18.0, 2.31, 0, 0.538, 6.575, 65.2, 4.09, 1, 296, 15.3, 4.98]
     assert value == pytest.approx(sum(row))
+
+
+def test_the_server_alone_knows_what_grpcurl_asks_it_to_describe():
+    """In a process of its own: other tests may have brought the descriptions along."""
+    script = """
+import headrace.components.shared.tensorflow_env
+from google.protobuf import descriptor_pool
+from headrace.serving.server.grpc import front_end
+for name in ("PredictionService", "ModelService"):
+    descriptor_pool.Default().FindFileContainingSymbol("tensorflow.serving." + name)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
 def test_the_gateway_answers_its_own(running):
