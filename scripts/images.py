@@ -47,8 +47,10 @@ class Role:
 
 ROLES = {
     "core": Role("pipeline steps without TensorFlow", ("data", "feast")),
-    "tfx": Role("pipeline steps with TensorFlow", ("data", "tfx")),
-    "tfx-gpu": Role("pipeline steps on GPUs", ("data", "tfx"), ("requirements/gpu.txt",)),
+    "tfx": Role("pipeline steps with TensorFlow", ("data", "tfx", "serving")),
+    "tfx-gpu": Role(
+        "pipeline steps on GPUs", ("data", "tfx", "serving"), ("requirements/gpu.txt",)
+    ),
     "serving": Role("feature server and gateway", ("serving", "feast")),
 }
 USUAL = ("core", "tfx", "serving")

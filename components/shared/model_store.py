@@ -1,8 +1,8 @@
 """Pushed models: ``<destination>/<model>/<version>/`` as TensorFlow Serving reads them.
 
 Each version holds, besides the SavedModel, ``assets.extra/headrace/`` with the manifest, the
-schema and the statistics of its training data. The destination is a folder or any URI that
-fsspec opens.
+schema and the statistics of its training data, and may hold requests that warm it up. The
+destination is a folder or any URI that fsspec opens.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from headrace.components.shared import files
 from headrace.components.shared.errors import ConfigError, StorageError
 
 EXTRA = "assets.extra/headrace"
+#: TensorFlow Serving replays these requests before it serves the version.
+WARMUP = "assets.extra/tf_serving_warmup_requests"
 MANIFEST = f"{EXTRA}/manifest.json"
 
 
@@ -73,13 +75,20 @@ class ModelStore:
         target.mkdir(parents=True, exist_ok=True)
         self._fs.get(source + "/", str(target) + "/", recursive=True)
 
-    def push(self, saved_model: Path, extras: Mapping[str, Path], manifest: dict[str, Any]) -> int:
+    def push(
+        self,
+        saved_model: Path,
+        extras: Mapping[str, Path],
+        manifest: dict[str, Any],
+        warmup: Path | None = None,
+    ) -> int:
         """Publishes a SavedModel as the next version; it appears whole or not at all.
 
         Args:
             saved_model: Folder of the SavedModel.
             extras: Name under ``assets.extra/headrace`` to a local file or folder.
             manifest: What to record; version and time are added.
+            warmup: File of requests, TFRecord of PredictionLog.
 
         Returns:
             The new version.
@@ -99,6 +108,9 @@ class ModelStore:
                     place.parent.mkdir(parents=True, exist_ok=True)
                     copy = shutil.copytree if source.is_dir() else shutil.copy2
                     copy(source, place)
+                if warmup:
+                    (staged / WARMUP).parent.mkdir(exist_ok=True)
+                    shutil.copyfile(warmup, staged / WARMUP)
             files.write_json(staged / MANIFEST, record)
             with files.writing(self.uri):
                 self._publish(staged, version)

@@ -150,7 +150,7 @@ def training_pipeline(
             label=label,
             promotion=promotion,
         )
-        loaded = infra_validator(model=model, examples=examples)
+        loaded = infra_validator(model=model, examples=examples, name=project, serving=serving)
         accepted = model_gate(
             evaluation_blessed=evaluated.outputs["blessed"],
             evaluation_verdict=evaluated.outputs["verdict"],
@@ -164,6 +164,7 @@ def training_pipeline(
                 model=model,
                 schema=schema,
                 statistics=statistics,
+                warmup=loaded.outputs["warmup"],
                 name=project,
                 data_version=data_version,
                 asked=joined.outputs["asked"],

@@ -1,1 +1,1 @@
-"""Loads the exported model in a process of its own and queries it."""
+"""Serves the exported model in a process of its own and queries it."""

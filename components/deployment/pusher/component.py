@@ -12,6 +12,7 @@ def pusher(
     model: dsl.Input[dsl.Model],
     schema: dsl.Input[dsl.Artifact],
     statistics: dsl.Input[dsl.Artifact],
+    warmup: dsl.Input[dsl.Artifact],
     name: str,
     data_version: str,
     asked: dict,
@@ -28,6 +29,8 @@ def pusher(
         model: SavedModel, blessed by every gate.
         schema: TFX Schema, recorded with the version.
         statistics: TFX ExampleStatistics, recorded with the version for drift checks.
+        warmup: From `infra_validator`: requests that a server replays before the version serves;
+            may be empty.
         name: Model name.
         data_version: Recorded in the manifest.
         asked: From `historical_features`, recorded in the manifest: which feature service, and
@@ -51,6 +54,7 @@ def pusher(
         model=Path(model.path),
         schema=Path(schema.path),
         statistics=Path(statistics.path),
+        warmup=Path(warmup.path),
         name=name,
         record={
             "data_version": data_version,

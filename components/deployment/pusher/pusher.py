@@ -27,6 +27,7 @@ def run(
     model: Path,
     schema: Path,
     statistics: Path,
+    warmup: Path,
     name: str,
     record: Mapping[str, Any],
     destination: str,
@@ -38,6 +39,7 @@ def run(
         model: SavedModel.
         schema: Schema artifact, recorded with the version.
         statistics: ExampleStatistics artifact; that of the training split is recorded.
+        warmup: File of requests to replay; an empty one is left out.
         name: Model name.
         record: More to write into the manifest.
         destination: Folder or URI above the model's folder.
@@ -53,7 +55,8 @@ def run(
     if live and store.manifest(live).get("digests", {}).get("model") == digests["model"]:
         return Result(live, store.path(live), f"already live as version {live}")
     extras = {"schema": schema, "statistics": examples.split_folder(statistics, "train")}
-    version = store.push(model, extras, {"model": name, "digests": digests, **record})
+    manifest = {"model": name, "digests": digests, **record}
+    version = store.push(model, extras, manifest, warmup if warmup.stat().st_size else None)
     removed = store.prune(settings.keep_versions)
     text = f"pushed as version {version}"
     if removed:

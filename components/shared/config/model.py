@@ -99,3 +99,9 @@ class Serving(Section):
         description="folder or URI that TensorFlow Serving watches; relative to the run home",
     )
     keep_versions: int = Field(5, ge=1, description="older pushed versions are removed")
+    warmup_rows: int = Field(
+        8,
+        ge=0,
+        le=200,
+        description="real test rows kept with a version, that a server replays before serving it",
+    )

@@ -25,14 +25,16 @@ def place(tmp_path):
             (folder / "Split-train" / "FeatureStats.pb").write_text(name)
             return folder
 
-        def push(self, name, statistics="s", keep=5):
+        def push(self, name, statistics="s", keep=5, warmup=b""):
             schema = tmp_path / "schema"
             schema.mkdir(exist_ok=True)
             (schema / "schema.pbtxt").write_text("")
+            (tmp_path / "warmup").write_bytes(warmup)
             return pusher.run(
                 model=self.model(name),
                 schema=schema,
                 statistics=self.statistics(statistics),
+                warmup=tmp_path / "warmup",
                 name="tiny",
                 record={"data_version": "v"},
                 destination=self.destination,
@@ -66,6 +68,18 @@ def test_the_model_that_is_live_is_not_pushed_again(place):
     place.push("a")
     assert place.push("a").verdict == "already live as version 1"
     assert place.store.versions() == [1]
+
+
+def test_requests_for_warming_up_are_where_tensorflow_serving_looks(place, tmp_path):
+    place.push("a", warmup=b"requests")
+    file = tmp_path / "models/tiny/1/assets.extra/tf_serving_warmup_requests"
+    assert file.read_bytes() == b"requests"
+
+
+def test_without_requests_there_is_no_file_for_them(place, tmp_path):
+    place.push("a")
+    extras = tmp_path / "models/tiny/1/assets.extra"
+    assert [path.name for path in extras.iterdir()] == ["headrace"]
 
 
 def test_an_older_model_may_come_back_as_a_new_version(place):
