@@ -171,7 +171,7 @@ def batch(
         record = runner.run(
             pipeline, values, home=place, project=project.resolve().name, on_event=progress
         )
-    display.show(record, Console())
+    display.show(record, Console(), again="the same command")
     if record.state is not State.SUCCEEDED:
         raise typer.Exit(1)
     typer.echo(

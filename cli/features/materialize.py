@@ -42,7 +42,7 @@ def materialize(
             project=project.resolve().name,
             on_event=progress,
         )
-    display.show(record, Console())
+    display.show(record, Console(), again="the same command")
     if record.state is not State.SUCCEEDED:
         raise typer.Exit(1)
     raise typer.Exit(0 if record.tasks["feature-check"].blessed else FOUND)

@@ -208,8 +208,14 @@ def errors(run: RunRecord) -> list[Text]:
     return texts
 
 
-def show(run: RunRecord, console: Console | None = None) -> None:
-    """Prints the closing table, the errors and how to go on."""
+def show(run: RunRecord, console: Console | None = None, *, again: str | None = None) -> None:
+    """Prints the closing table, the errors and how to go on.
+
+    Args:
+        run: The run.
+        console: Where to; the terminal when left out.
+        again: What goes on with a run that did not succeed; ``--resume`` when left out.
+    """
     out = console or Console()
     out.print(summary(run))
     out.print(closing_line(run))
@@ -217,7 +223,7 @@ def show(run: RunRecord, console: Console | None = None) -> None:
         out.print()
         out.print(text, soft_wrap=True)
     if run.state in {State.FAILED, State.INTERRUPTED}:
-        out.print(Text.assemble("\nContinue with ", (f"--resume {run.run_id}", "bold")))
+        out.print(Text.assemble("\nContinue with ", (again or f"--resume {run.run_id}", "bold")))
 
 
 def _error(name: str, error: ErrorRecord) -> Text:

@@ -81,6 +81,13 @@ def test_the_closing_table_and_errors(console, example):
     assert "Traceback" not in text
 
 
+def test_commands_without_resume_say_what_goes_on_instead(console, example):
+    display.show(example, console, again="the same command")
+
+    assert "Continue with the same command" in printed(console)
+    assert "--resume" not in printed(console)
+
+
 def test_a_run_that_succeeded_needs_no_advice(console, make_run, make_task):
     display.show(make_run(make_task("a")), console)
 
