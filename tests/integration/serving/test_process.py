@@ -183,10 +183,12 @@ def test_platform_config_file_replaces_the_flags_and_the_profiler_answers(
     )
     clients = process.clients()
     answer = clients.prediction.Predict(request("x", [2.0]))
-    # ProfileRequest{duration_ms: 200}; TensorFlow's own service answers it.
+    # ProfileRequest{duration_ms: 200, repository_root}; TensorFlow's own service answers it.
+    root = str(tmp_path / "profile").encode()
     profile = clients.channel.unary_unary("/tensorflow.ProfilerService/Profile")
+    profile(b"\x08\xc8\x01" + b"\x2a" + bytes([len(root)]) + root, timeout=60)
 
-    assert isinstance(profile(b"\x08\xc8\x01", timeout=60), bytes)
+    assert list(tmp_path.glob("profile/**/*.xplane.pb"))
     assert list(answer.outputs["y"].float_val) == [3.0]  # TFLite's answer; the SavedModel says 11
 
 
