@@ -7,15 +7,19 @@ import multiprocessing
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headrace.components.shared.errors import HeadraceError
 from headrace.serving.client import GrpcClient, RestClient
 from headrace.serving.server.config.flags import Flags
+
+if TYPE_CHECKING:
+    from headrace.serving.server.app import Server
 
 #: How long a process that has dropped a connection may take to be seen dead.
 _DYING_SECONDS = 2.0
@@ -85,6 +89,9 @@ def started(model: Path, name: str, seconds: float) -> Iterator[ModelServer]:
         name: By which the server knows it.
         seconds: How long the server may take for everything.
     """
+    # With TensorFlow, which both processes need: imported once, before the fork.
+    from headrace.serving.server.app import Server
+
     context = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory(prefix="headrace-serve-") as base:
         (Path(base) / "1").symlink_to(model.resolve(), target_is_directory=True)
@@ -98,7 +105,7 @@ def started(model: Path, name: str, seconds: float) -> Iterator[ModelServer]:
             max_num_load_retries=0,
         )
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, ours, flags), daemon=True)
+        process = context.Process(target=_serve, args=(theirs, ours, Server, flags), daemon=True)
         process.start()
         theirs.close()
         try:
@@ -109,13 +116,13 @@ def started(model: Path, name: str, seconds: float) -> Iterator[ModelServer]:
             ours.close()
 
 
-def _serve(connection: Connection, parents: Connection, flags: Flags) -> None:
+def _serve(
+    connection: Connection, parents: Connection, make: Callable[[Flags], Server], flags: Flags
+) -> None:
     """Serves until the other process closes its end of the connection, or is no more."""
     parents.close()
     try:
-        from headrace.serving.server.app import Server
-
-        server = Server(flags)
+        server = make(flags)
         server.start()
     except Exception as error:  # whatever it is, it is the verdict
         connection.send(_reason(error))
