@@ -192,6 +192,37 @@ def test_features_in_time_shows_what_a_wrong_join_costs(execute):
     assert has_plot(cells["one-flight"]) and has_plot(cells["auc-plot"])
 
 
+def test_from_a_flight_to_a_prediction(execute, flights_run):
+    cells, found = execute(
+        "05_from_a_flight_to_a_prediction",
+        home=flights_run.home,
+        features="len(row)",
+        by_grpc="by_grpc",
+        by_gateway="told.outputs['probability']",
+        served="[v is None for k, v in features.items() if k in told.flags]",
+        board="risk.select('probability', 'late').to_dict(as_series=False)",
+        later="later.outputs['probability']",
+        stale="stale",
+        refused="refused",
+        logged="log['__output_probability'].to_list()",
+        ended="model_server.returncode",
+    )
+    assert found["features"] == 60
+    # What is online is what the model was asked with, by either way.
+    assert found["by_grpc"] == pytest.approx(found["by_gateway"], abs=1e-6)
+    assert all(found["served"])
+    board = found["board"]
+    assert len(board["late"]) > 30
+    assert all(0 < probability < 1 for probability in board["probability"])
+    assert "origin_delay_3h" in found["stale"] and len(found["stale"]) > 10
+    assert found["later"] != pytest.approx(found["by_gateway"], abs=1e-3)
+    assert "(view weather) is stale" in found["refused"]
+    # The first request, then the board.
+    assert found["logged"] == pytest.approx([found["by_gateway"], *board["probability"]])
+    assert found["ended"] == 0
+    assert has_plot(cells["board"])
+
+
 def test_without_a_run_the_notebook_says_how_to_make_one(execute, tmp_path):
     with pytest.raises(CellExecutionError, match="make demo"):
         execute("03_analyse_the_model_by_slice", home=tmp_path)
