@@ -97,7 +97,8 @@ def _compare(answers: Mapping[str, Array]) -> dict[str, Any]:
             raise RefusedError(
                 f"{first} answers in the shape {expected.shape}, {who} in {answer.shape}"
             )
-        apart = float(np.abs(answer - expected).max())
+        # JSON has decimals, which are the answer only when they are floats of its size again.
+        apart = float(np.abs(answer.astype(expected.dtype) - expected).max())
         if not apart <= _TOLERANCE:  # NaN is a difference, too
             raise RefusedError(f"{first} and {who} differ by up to {apart:g} on one row")
         difference = max(difference, apart)
