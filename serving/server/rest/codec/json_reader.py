@@ -20,8 +20,13 @@ from headrace.serving.server.rest.codec import exact_reader
 from headrace.serving.server.rest.codec.debug_string import debug_string
 from headrace.serving.server.rest.codec.tensor_errors import invalid
 
-# What the standard library reads otherwise: integers beyond 64 bits, overflow, lone surrogates.
-_UNCOMMON = re.compile(rb"(?<![0-9.])[0-9]{19}|[eE]\+?[0-9]{3}|\\u[dD]")
+# What the standard library reads otherwise: integers beyond 64 bits, overflow, lone surrogates. The
+# least integer of 64 bits is common: it stands for a missing one.
+_UNCOMMON = re.compile(
+    rb"(?<![0-9.])(?:[0-9]{20}|[0-9]{19}[.eE])"
+    rb"|-(?!9223372036854775808(?![0-9.eE]))[0-9]{19}"
+    rb"|[eE]\+?[0-9]{3}|\\u[dD]"
+)
 
 #: The exact reader takes a second for so many bytes; it must not be a way to keep a server busy.
 EXACT_LIMIT = 2**20

@@ -106,6 +106,20 @@ def test_large_documents_are_read_only_by_the_fast_readers() -> None:
     assert "must be plain JSON" in error(b'{"a": [' + values)
 
 
+def test_large_documents_may_hold_the_integer_that_stands_for_a_missing_one() -> None:
+    body = b'{"a": [' + b", ".join([b"NaN, -9223372036854775808"] * 100_000) + b"]}"
+    assert read_object(body)["a"][-1] == -(2**63)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [b"-9223372036854775808.5", b"-9223372036854775808e2", b"1234567890123456789.5"],
+)
+def test_long_numbers_are_read_exactly(number: bytes) -> None:
+    body = b'{"a": [NaN, ' + number + b"]}"
+    assert read_object(body)["a"][1] == exact_reader.read(body)["a"][1]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
