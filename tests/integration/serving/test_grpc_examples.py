@@ -221,7 +221,7 @@ def test_metadata(shared: Any) -> None:
 
     assert answer.model_spec.version.value == 1
     assert answer.model_spec.signature_name == ""
-    assert list(signatures.signature_def["two"].inputs) == ["a", "b"]
+    assert sorted(signatures.signature_def["two"].inputs) == ["a", "b"]
 
 
 def test_status(shared: Any) -> None:

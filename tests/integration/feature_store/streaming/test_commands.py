@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,9 @@ START = datetime(2020, 1, 1, tzinfo=UTC)
 
 def replay(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [HEADRACE, "features", "replay", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    # Wide enough for any path, which would be broken over lines else.
+    environment = {**os.environ, "COLUMNS": "500"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
 
 
 def test_a_part_of_recorded_events_is_published_to_the_local_server(tmp_path: Path) -> None:
@@ -51,5 +54,5 @@ def test_a_part_of_recorded_events_is_published_to_the_local_server(tmp_path: Pa
 def test_events_that_are_not_there_are_named(tmp_path: Path) -> None:
     done = replay(tmp_path / "none.parquet")
     assert done.returncode == 2
-    assert "none.parquet" in done.stderr.replace("\n", "")
+    assert "none.parquet" in done.stderr
     assert "Traceback" not in done.stderr
