@@ -75,7 +75,6 @@ EXTRAS = {
     "notebooks": ["ipykernel>=6.29", "matplotlib>=3.10", "nbclient>=0.10", "nbformat>=5.10"],
     "bench": ["lightgbm>=4.6"],
     "dev": [
-        "cyclonedx-bom>=7",
         "hypothesis>=6.150",
         "kubernetes-validate>=1.30",
         "mypy>=2",

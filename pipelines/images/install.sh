@@ -35,8 +35,10 @@ install_packages() {
 
     python3 -m venv /opt/tools
     pip install --quiet --no-cache-dir --require-hashes --requirement requirements/bootstrap.txt
-    uv pip install --quiet --python /opt/tools/bin/python --constraint requirements/lock.txt \
-        setuptools cyclonedx-bom
+    uv pip install --quiet --python /opt/tools/bin/python \
+        --constraint requirements/lock.txt setuptools
+    uv pip install --quiet --python /opt/tools/bin/python \
+        --constraint requirements/checks.txt cyclonedx-bom
 
     uv venv --quiet --python "$(readlink -f "$(command -v python3)")" /opt/headrace
     # shellcheck disable=SC2086
