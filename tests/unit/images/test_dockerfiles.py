@@ -55,11 +55,12 @@ def test_no_file_names_an_index(path):
 def test_every_install_checks_hashes_and_keeps_to_the_lock():
     text = (ROOT / "pipelines/images/install.sh").read_text().replace("\\\n", " ")
     installs = re.findall(r"^ *(?:uv )?pip (?:install|sync) .+$", text, flags=re.MULTILINE)
-    assert len(installs) == 4
+    assert len(installs) == 5
     for command in installs:
         bound = (
             "--require-hashes",
             "--constraint requirements/lock.txt",
+            "--constraint requirements/checks.txt",
             "--offline --no-deps --no-index",
         )
         assert any(words in command for words in bound), command
