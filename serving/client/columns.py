@@ -11,8 +11,8 @@ import numpy as np
 from headrace.components.shared.signatures import MISSING_INT, MISSING_TEXT
 from headrace.components.shared.text import nearest
 from headrace.serving.client.model import Prediction, Signature, TensorSpec
-from headrace.serving.client.tensors import Array
 from headrace.serving.gateway.errors import InvalidRequestError
+from headrace.serving.gateway.tensor_protos import Array
 
 Row = Mapping[str, Any]
 

@@ -11,7 +11,6 @@ import numpy as np
 from headrace.components.shared.errors import HeadraceError
 from headrace.components.shared.signatures import RAW_SIGNATURE
 from headrace.serving.client.model import Prediction, Signature, signatures_of
-from headrace.serving.client.tensors import from_proto, to_proto
 from headrace.serving.gateway.errors import (
     DeadlineError,
     InvalidRequestError,
@@ -22,6 +21,7 @@ from headrace.serving.gateway.errors import (
 )
 from headrace.serving.gateway.model_server import CHANNEL_OPTIONS
 from headrace.serving.gateway.protocol import serving_apis
+from headrace.serving.gateway.tensor_protos import from_proto, to_proto
 
 _T = TypeVar("_T")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.serving.client.tensors import Array, dtype_of
+from headrace.serving.gateway.tensor_protos import Array, dtype_of
 
 
 @dataclass(frozen=True)

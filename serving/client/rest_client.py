@@ -14,9 +14,9 @@ from google.protobuf import json_format
 from headrace.components.shared.signatures import RAW_SIGNATURE
 from headrace.serving.client.http import Http
 from headrace.serving.client.model import Prediction, Signature, signatures_of
-from headrace.serving.client.tensors import Array
 from headrace.serving.gateway.errors import PredictionError
 from headrace.serving.gateway.protocol import serving_apis
+from headrace.serving.gateway.tensor_protos import Array
 
 #: TensorFlow Serving writes texts as they are, UTF-8 or not.
 _ANY = "surrogateescape"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from headrace.components.shared.errors import ConfigError
 from headrace.serving.gateway.config import Action, State
@@ -13,6 +14,7 @@ from headrace.serving.gateway.contract import Contract
 from headrace.serving.gateway.features import Features
 from headrace.serving.gateway.model_server import Signature
 from headrace.serving.gateway.protocol import serving_apis
+from headrace.serving.gateway.tensor_protos import field_of, from_proto
 
 
 @dataclass(slots=True)
@@ -47,22 +49,8 @@ class Flag:
     action: Action
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """How values of a type are in a ``TensorProto``: the field, and NumPy's name of the type."""
-
-    field: str
-    numpy: str
-
-
-_KINDS: Mapping[str, _Kind] = {
-    "DT_FLOAT": _Kind("float_val", "<f4"),
-    "DT_DOUBLE": _Kind("double_val", "<f8"),
-    "DT_INT32": _Kind("int_val", "<i4"),
-    "DT_INT64": _Kind("int64_val", "<i8"),
-    "DT_BOOL": _Kind("bool_val", "?"),
-    "DT_STRING": _Kind("string_val", "O"),
-}
+#: Types that JSON can bring.
+_TAKEN = ("DT_BOOL", "DT_DOUBLE", "DT_FLOAT", "DT_INT32", "DT_INT64", "DT_STRING")
 
 
 def serve_values(contract: Contract, features: Features, rows: int) -> Served:
@@ -99,7 +87,6 @@ def predict_request(contract: Contract, served: Served, rows: int) -> Any:
     kept = [row for row in range(rows) if row not in served.rejected]
     shape = {"dim": [{"size": len(kept)}]}
     template = apis.TensorProto(tensor_shape=shape)
-    fields = _fields()
     for item in contract.inputs:
         values = served.inputs[item.name]
         if len(kept) != rows:
@@ -110,7 +97,7 @@ def predict_request(contract: Contract, served: Served, rows: int) -> Any:
         texts = item.dtype == apis.types.DT_STRING
         if texts:
             values = [value.encode() for value in values]
-        getattr(tensor, fields[item.dtype]).extend(values)
+        getattr(tensor, field_of(item.dtype)).extend(values)
     return request
 
 
@@ -131,29 +118,12 @@ def probe_request(contract: Contract) -> Any:
     return predict_request(contract, Served(inputs, [{}]), 1)
 
 
-@functools.cache
-def _fields() -> dict[int, str]:
-    """Field of a ``TensorProto`` by ``DataType``."""
-    types = serving_apis().types
-    return {types.DataType.Value(name): kind.field for name, kind in _KINDS.items()}
-
-
 def _values(tensor: Any) -> list[Any]:
-    import numpy as np
-
-    kind = _KINDS[serving_apis().types.DataType.Name(tensor.dtype)]
-    if tensor.tensor_content:
-        flat = np.frombuffer(tensor.tensor_content, kind.numpy)
-    else:
-        flat = np.array(getattr(tensor, kind.field), kind.numpy)
-    if kind.numpy == "O":
-        flat = np.array([text.decode("utf-8", "replace") for text in flat], "O")
-    sizes = [dim.size for dim in tensor.tensor_shape.dim]
-    # A list that is too short repeats its last value.
-    missing = int(np.prod(sizes)) - flat.size
-    if missing > 0 and flat.size:
-        flat = np.concatenate([flat, np.repeat(flat[-1:], missing)])
-    values: list[Any] = flat.reshape(sizes).tolist()
+    array = from_proto(tensor)
+    if array.dtype.kind == "O":
+        texts = [text.decode("utf-8", "replace") for text in array.ravel()]
+        array = np.array(texts, object).reshape(array.shape)
+    values: list[Any] = array.tolist()
     return values
 
 
@@ -165,9 +135,9 @@ def check_types(signature: Signature) -> None:
     """
     types = serving_apis().types.DataType
     for name, dtype in signature.inputs.items():
-        if dtype not in _fields():
+        if types.Name(dtype) not in _TAKEN:
             raise ConfigError(
                 f"Input {name!r} of the model is {types.Name(dtype)}; the gateway sends "
-                f"{', '.join(sorted(_KINDS))}.",
+                f"{', '.join(_TAKEN)}.",
                 fix="Export a signature whose inputs have these types.",
             )

@@ -14,7 +14,7 @@ from headrace.components.shared import examples
 from headrace.components.shared.errors import DataError
 from headrace.components.shared.signatures import EXAMPLES_SIGNATURE, RAW_SIGNATURE
 from headrace.serving.client import Signature, columns_of
-from headrace.serving.client.tensors import Array, to_proto
+from headrace.serving.gateway.tensor_protos import Array, to_proto
 
 #: Input arrays by signature and by input.
 Requests = Mapping[str, Mapping[str, Array]]

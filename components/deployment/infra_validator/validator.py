@@ -14,7 +14,7 @@ from headrace.components.deployment.infra_validator.server import RefusedError, 
 from headrace.components.shared.config.model import Serving
 from headrace.components.shared.signatures import EXAMPLES_SIGNATURE, RAW_SIGNATURE
 from headrace.serving.client import GrpcClient, RestClient
-from headrace.serving.client.tensors import Array
+from headrace.serving.gateway.tensor_protos import Array
 
 _ROWS = 200
 _SECONDS = 300.0

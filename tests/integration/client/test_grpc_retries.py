@@ -8,9 +8,9 @@ import pytest
 
 from headrace.feature_store.local_redis import free_port
 from headrace.serving.client import GrpcClient
-from headrace.serving.client.tensors import to_proto
 from headrace.serving.gateway import errors
 from headrace.serving.gateway.protocol import serving_apis
+from headrace.serving.gateway.tensor_protos import to_proto
 
 APIS = serving_apis()
 

@@ -94,6 +94,11 @@ def from_proto(proto: Any) -> Array:
     return flat.reshape(shape)
 
 
+def field_of(number: int) -> str:
+    """The field of a ``TensorProto`` that holds values of a ``DataType`` one by one."""
+    return _TYPES[dtype_of(number).name][1]
+
+
 def as_bytes(value: Any) -> bytes:
     """One value of a text tensor."""
     return value if isinstance(value, bytes) else str(value).encode()

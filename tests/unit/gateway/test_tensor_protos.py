@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from headrace.serving.client.tensors import from_proto, to_proto
 from headrace.serving.gateway.errors import InvalidRequestError, PredictionError
 from headrace.serving.gateway.protocol import serving_apis
+from headrace.serving.gateway.tensor_protos import from_proto, to_proto
+from headrace.serving.gateway.tensors import outputs_of
 
 ARRAYS = {
     **{
@@ -75,3 +76,11 @@ def test_what_cannot_be_sent_is_named():
 def test_a_type_that_numpy_lacks_is_named():
     with pytest.raises(PredictionError, match="a tensor of type DT_BFLOAT16"):
         from_proto(tf.make_tensor_proto([1.0], tf.bfloat16))
+
+
+def test_an_answer_of_any_type_becomes_columns():
+    response = serving_apis().PredictResponse()
+    outputs = {"band": np.array([[1], [-2]], "int8"), "name": np.array([b"a", b"\xff"], object)}
+    for name, array in outputs.items():
+        to_proto(array, response.outputs[name])
+    assert outputs_of(response) == {"band": [[1], [-2]], "name": ["a", "\ufffd"]}
