@@ -92,7 +92,8 @@ _CONNECTION: dict[str, Any] = {
 
 _WORK: dict[str, Any] = {
     "pipeline": Annotated[
-        Literal["training", "materialization"], typer.Option("--pipeline", help="Which pipeline.")
+        Literal["training", "materialization", "batch_inference"],
+        typer.Option("--pipeline", help="Which pipeline."),
     ],
     "compiled": Annotated[
         Path | None,
@@ -112,7 +113,7 @@ _WORK: dict[str, Any] = {
         str | None,
         typer.Option(
             "--feature-root",
-            help="materialization: URI of the Feast repository's tables and registry.",
+            help="materialization, batch_inference: URI of the Feast repository's tables.",
             show_default=False,
         ),
     ],
@@ -121,6 +122,18 @@ _WORK: dict[str, Any] = {
         typer.Option(
             "--feature-config",
             help="materialization: configuration file, such as feature_store.redis.yaml.",
+            show_default=False,
+        ),
+    ],
+    "rows": Annotated[
+        str | None,
+        typer.Option("--rows", help="batch_inference: URI of Parquet files.", show_default=False),
+    ],
+    "predictions": Annotated[
+        str | None,
+        typer.Option(
+            "--predictions",
+            help="batch_inference: URI of the folder above what is written.",
             show_default=False,
         ),
     ],

@@ -20,6 +20,7 @@ def arguments(
     version: int = 0,
     keys: Sequence[str] = (),
     as_of: str = "",
+    overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Values for the parameters of ``batch_inference_pipeline``.
 
@@ -31,11 +32,12 @@ def arguments(
         version: Version to ask; 0 for the newest.
         keys: Columns to copy beside the predictions.
         as_of: Moment (ISO 8601) for a table without ``event_timestamp``.
+        overrides: Keys to set instead of project.yaml's, as ``section.key=value``.
 
     Raises:
         ConfigError: the project is not valid.
     """
-    project = load(folder)
+    project = load(folder, overrides)
     repo = project.feature_store.repo
     root = (folder / repo).resolve() if repo else None
     return {

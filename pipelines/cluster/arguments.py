@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 from headrace.components.shared.config.data import Source
 from headrace.components.shared.config.project import Project, load
 from headrace.components.shared.errors import ConfigError
 from headrace.pipelines.cluster import package
 from headrace.pipelines.cluster.package import Package
+from headrace.pipelines.compile import PipelineName
 
-#: Those whose arguments are known to mean something on a cluster.
-PipelineName = Literal["training", "materialization"]
 _PACKAGE = "package://"
 
 
@@ -29,8 +28,11 @@ class Work:
         compiled: Folder of compiled pipelines; compiled for the project when left out.
         overrides: Keys to set instead of project.yaml's, as ``section.key=value``.
         data_in_image: The step image holds the packages that ``package://`` sources name.
-        feature_root: Where the Feast repository's files are on the cluster, for materialization.
+        feature_root: Where the Feast repository's files are on the cluster, for materialization and
+            batch inference.
         feature_config: Configuration file of the Feast repository, for materialization.
+        rows: What batch inference reads: a Parquet file, folder or glob.
+        predictions: The folder above what it writes.
     """
 
     folder: Path
@@ -40,6 +42,8 @@ class Work:
     data_in_image: bool = False
     feature_root: str | None = None
     feature_config: str | None = None
+    rows: str | None = None
+    predictions: str | None = None
 
     @cached_property
     def package(self) -> Package:
@@ -62,39 +66,73 @@ def arguments(work: Work) -> dict[str, Any]:
             compiled pipeline has other parameters.
         SourceError: a source does not exist.
     """
-    project = load(work.folder, work.overrides or ())
-    for name, source in project.sources.items():
-        _require_reachable(name, source, data_in_image=work.data_in_image)
-    is_training = work.pipeline == "training"
-    values = _training(work, project) if is_training else _materialization(work)
+    makers = {
+        "training": _training,
+        "materialization": _materialization,
+        "batch_inference": _batch_inference,
+    }
+    values = makers[work.pipeline](work, load(work.folder, work.overrides or ()))
     where = str(work.compiled / f"{work.pipeline}.yaml") if work.compiled else work.pipeline
     work.package.require_parameters(values, where)
     return values
 
 
 def _training(work: Work, project: Project) -> dict[str, Any]:
-    _require_shared(project.serving.destination)
     from headrace.pipelines.training import arguments as training
 
+    _require_sources(work, project)
+    _require_shared(project.serving.destination)
     # The destination is a URI, so that no home is needed.
     return training.arguments(work.folder, home=Path(), overrides=work.overrides or ())
 
 
-def _materialization(work: Work) -> dict[str, Any]:
+def _materialization(work: Work, project: Project) -> dict[str, Any]:
     from headrace.pipelines.materialization import arguments as materialization
 
+    _require_sources(work, project)
     if work.overrides:
         raise ConfigError(
-            "--set changes the training pipeline only.", fix="Change project.yaml instead."
+            "--set does not change materialization.", fix="Change project.yaml instead."
         )
-    if not work.feature_root or not _is_shared(work.feature_root):
-        raise ConfigError(
-            "Materialization on a cluster needs a place for the Feast repository's tables and "
-            f"registry that its steps share, got {work.feature_root or 'none'}.",
-            fix="Give it with --feature-root, such as s3://bucket/features.",
-        )
+    root = _place(work.feature_root, "feature_root", "the Feast repository's tables and registry")
     values = materialization.arguments(work.folder, home=Path(), config=work.feature_config)
-    return {**values, "root": work.feature_root}
+    return {**values, "root": root}
+
+
+def _batch_inference(work: Work, project: Project) -> dict[str, Any]:
+    from headrace.pipelines.batch_inference import arguments as batch_inference
+
+    _require_shared(project.serving.destination)
+    values = batch_inference.arguments(
+        work.folder,
+        home=Path(),
+        rows=_place(work.rows, "rows", "the table to predict"),
+        destination=_place(work.predictions, "predictions", "the predictions"),
+        overrides=work.overrides or (),
+    )
+    if values["root"]:
+        values["root"] = _place(work.feature_root, "feature_root", "the Feast repository's tables")
+    return values
+
+
+def _place(given: str | None, option: str, what: str) -> str:
+    """A URI that steps on any machine reach.
+
+    Raises:
+        ConfigError: there is none, or a folder of this machine.
+    """
+    if given and _is_shared(given):
+        return given
+    raise ConfigError(
+        f"On a cluster, steps must reach {what}; got {given or 'no place'}.",
+        fix=f"Give it with --{option.replace('_', '-')}, such as s3://bucket/folder; for a mounted "
+        "volume file:///mnt/folder.",
+    )
+
+
+def _require_sources(work: Work, project: Project) -> None:
+    for name, source in project.sources.items():
+        _require_reachable(name, source, data_in_image=work.data_in_image)
 
 
 def _require_reachable(name: str, source: Source, *, data_in_image: bool) -> None:

@@ -200,8 +200,22 @@ def test_materialization_needs_a_shared_place_for_tables(refused, done, server, 
     text = (project / "project.yaml").read_text()
     (project / "project.yaml").write_text(f"{text}feature_store: {{repo: repo, service: s}}\n")
     wrong = refused("submit", project, "--pipeline", "materialization")
-    assert "a place for the Feast repository's tables" in wrong.message
+    assert "must reach the Feast repository's tables and registry; got no place" in wrong.message
     done("submit", project, "--pipeline", "materialization", "--feature-root", "s3://features")
     run = only(server.runs)
     assert run.pipeline_spec["pipeline_spec"]["pipelineInfo"]["name"] == "materialization"
     assert run.runtime_config.parameters["root"] == "s3://features"
+
+
+def test_batch_inference_runs_on_a_cluster(refused, done, server, project):
+    pushed = ("submit", project, "--pipeline", "batch_inference")
+    pushed += ("--set", "serving.destination=s3://models", "--rows", "s3://rows/*.parquet")
+    wrong = refused(*pushed, "--predictions", "/srv/predictions")
+    assert "must reach the predictions; got /srv/predictions" in wrong.message
+    assert "--predictions, such as s3://bucket/folder" in wrong.fix
+    done(*pushed, "--predictions", "s3://predictions")
+    run = only(server.runs)
+    assert run.pipeline_spec["pipeline_spec"]["pipelineInfo"]["name"] == "batch-inference"
+    sent = run.runtime_config.parameters
+    assert (sent["rows"], sent["destination"]) == ("s3://rows/*.parquet", "s3://predictions")
+    assert (sent["models"], sent["root"]) == ("s3://models", "")

@@ -82,3 +82,19 @@ def test_no_argument_names_a_path_of_this_machine(name):
     # The code of the project may mention anything; what is configured may not.
     configured = {k: v for k, v in arguments(work).items() if not k.endswith("_code")}
     assert str(ROOT) not in repr(configured)
+
+
+def test_batch_inference_with_features_needs_their_tables():
+    work = {
+        "folder": ROOT / "examples" / "flights",
+        "pipeline": "batch_inference",
+        "overrides": ["serving.destination=s3://models"],
+        "rows": "s3://rows",
+        "predictions": "file:///mnt/predictions",
+    }
+    with pytest.raises(ConfigError) as raised:
+        arguments(Work(**work))
+    assert "--feature-root, such as s3://bucket/folder" in raised.value.fix
+    values = arguments(Work(**work, feature_root="s3://features"))
+    assert values["root"] == "s3://features"
+    assert "feature_store.yaml" in values["repo_code"]
