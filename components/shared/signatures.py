@@ -8,6 +8,8 @@ import numpy as np
 EXAMPLES_SIGNATURE = "serving_default"
 #: Takes one tensor per raw feature, by name.
 RAW_SIGNATURE = "raw_tensors"
+#: Takes one tensor per transformed feature, by name: the model without its preprocessing.
+MODEL_SIGNATURE = "transformed_tensors"
 
 #: Output name per task.
 OUTPUT = {"binary_classification": "probability", "regression": "prediction"}

@@ -21,7 +21,8 @@ def trainer(
     """Fits the project's Keras 3 model and exports it with its preprocessing inside.
 
     Stops early, keeps the best epoch, and can use mixed precision and XLA. The SavedModel has
-    `serving_default` on serialized tf.Examples and `raw_tensors` on named raw features.
+    `serving_default` on serialized tf.Examples, `raw_tensors` on named raw features, and
+    `transformed_tensors`, the model without its preprocessing.
 
     Args:
         transformed_examples: TFX Examples of transformed features.

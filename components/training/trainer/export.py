@@ -1,4 +1,4 @@
-"""The SavedModel: preprocessing and model in one graph, with two signatures."""
+"""The SavedModel: preprocessing and model in one graph, with three signatures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from headrace.components.shared.signatures import (
     EXAMPLES_SIGNATURE,
     MISSING_INT,
     MISSING_TEXT,
+    MODEL_SIGNATURE,
     OUTPUT,
     RAW_SIGNATURE,
 )
@@ -40,10 +41,12 @@ def export(model: Any, graph: Path, target: Path, *, label: str, task: str) -> l
     module.model_variables = [variable.value for variable in model.variables]
     module.transform = output.transform_features_layer()
 
+    def answer(transformed: dict[str, Any]) -> dict[str, Any]:
+        given = model({name: transformed[name] for name in model.input}, training=False)
+        return {OUTPUT[task]: tf.reshape(tf.cast(given, tf.float32), [-1])}
+
     def score(raw: dict[str, Any]) -> dict[str, Any]:
-        transformed = module.transform(raw)
-        answer = model({name: transformed[name] for name in model.input}, training=False)
-        return {OUTPUT[task]: tf.reshape(tf.cast(answer, tf.float32), [-1])}
+        return answer(module.transform(raw))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])  # type: ignore[untyped-decorator]
     def serve_examples(examples: Any) -> dict[str, Any]:
@@ -55,8 +58,19 @@ def export(model: Any, graph: Path, target: Path, *, label: str, task: str) -> l
     def serve_tensors(features: dict[str, Any]) -> dict[str, Any]:
         return score({name: _raw(features[name], kind) for name, kind in spec.items()})
 
+    inner = {name: tf.TensorSpec(x.shape, x.dtype, name=name) for name, x in model.input.items()}
+
+    @tf.function(input_signature=[inner])  # type: ignore[untyped-decorator]
+    def serve_transformed(features: dict[str, Any]) -> dict[str, Any]:
+        return answer(features)
+
     module.serve_examples, module.serve_tensors = serve_examples, serve_tensors
-    signatures = {EXAMPLES_SIGNATURE: serve_examples, RAW_SIGNATURE: serve_tensors}
+    module.serve_transformed = serve_transformed
+    signatures = {
+        EXAMPLES_SIGNATURE: serve_examples,
+        RAW_SIGNATURE: serve_tensors,
+        MODEL_SIGNATURE: serve_transformed,
+    }
     tf.saved_model.save(module, str(target), signatures=signatures)
     return sorted(spec)
 

@@ -86,4 +86,4 @@ def test_the_last_good_model_loads_as_its_server_loads_it(served):
         "print(sorted(loaded.signature_def))\n"
     )
     done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True)
-    assert "'raw_tensors', 'serving_default'" in done.stdout, done.stderr
+    assert "'raw_tensors', 'serving_default', 'transformed_tensors'" in done.stdout, done.stderr
