@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,7 @@ from headrace.components.shared.config.model import (
 from headrace.components.shared.config.platform import Platform
 from headrace.components.shared.config.section import Section
 from headrace.components.shared.errors import ConfigError
+from headrace.components.shared.project_code import blamed_on
 from headrace.components.shared.text import nearest
 
 FILE = "project.yaml"
@@ -141,12 +143,15 @@ def read_code(folder: Path) -> dict[str, str]:
 
     Raises:
         ConfigError: ``preprocessing.py`` or ``model.py`` is missing.
+        ProjectCodeError: a file is not Python; said here, before a run spends minutes on its data.
     """
     code = {}
     for name in CODE_FILES:
         path = folder / name
         if path.exists():
             code[name] = _read_source(path)
+            with blamed_on(folder, name):
+                ast.parse(code[name], filename=str(path))
         elif name != "features.py":
             raise ConfigError(
                 f"{folder} lacks {name}.",
