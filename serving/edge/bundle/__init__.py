@@ -17,10 +17,12 @@ from headrace.serving.edge.bundle.manifest import (
     Tensor,
     Variant,
 )
+from headrace.serving.edge.bundle.pointer import POINTER, read_pointer, write_pointer
 from headrace.serving.edge.bundle.write import write_bundle
 
 __all__ = [
     "MANIFEST",
+    "POINTER",
     "SIGNATURE",
     "BundleError",
     "Description",
@@ -33,7 +35,9 @@ __all__ = [
     "check_manifest",
     "generate_keys",
     "public_pem",
+    "read_pointer",
     "read_public_keys",
     "signing_key",
     "write_bundle",
+    "write_pointer",
 ]

@@ -68,6 +68,10 @@ class File(_Part):
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return cls(sha256=digest, bytes=path.stat().st_size)
 
+    def is_at(self, path: Path) -> bool:
+        """Whether this very file is at ``path``."""
+        return path.is_file() and File.of(path) == self
+
 
 class Tensor(_Part):
     """An input or output of a variant.
