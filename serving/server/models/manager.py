@@ -67,6 +67,7 @@ class ModelManager:
         self._owners: dict[tuple[str, int], Model] = {}
         self._config: Any = None
         self._reload = threading.Lock()
+        self._looking = threading.Lock()
         self._stop = threading.Event()
         self._poller: threading.Thread | None = None
 
@@ -81,17 +82,23 @@ class ModelManager:
                 did not become available.
         """
         with self._reload:
+            if config.WhichOneof("config") is None:
+                self._check_empty()
+                return
             wanted = config.model_config_list
             model_list.check(wanted, self._config.model_config_list if self._config else None)
             self._labels = self._checked_labels(wanted)
             first = self._config is None
             self._config = config
             names = {one.name for one in wanted.config}
-            new = [name for name in names if name not in self._models]
-            for name in self._models.keys() - names:
-                self._models.pop(name).want({})
+            before = self._models
+            new = [name for name in names if name not in before]
             added = {name: Model(name, self._loading, self._publish) for name in new}
-            self._models = {**self._models, **added}
+            # Replaced as a whole: others are reading it.
+            kept = {name: model for name, model in before.items() if name in names}
+            self._models = {**kept, **added}
+            for name in before.keys() - names:
+                before[name].want({})
             if first:
                 self._start_polling()
             elif self._options.poll_seconds >= 0:
@@ -188,11 +195,22 @@ class ModelManager:
                 return
 
     def _poll(self) -> None:
-        for config in list(self._config.model_config_list.config):
-            paths = source.wanted(config)
-            model = self._models.get(config.name)
-            if paths is not None and model is not None:
-                model.want(paths)
+        with self._looking:  # an older look must not be the last word
+            for config in self._config.model_config_list.config:
+                paths = source.wanted(config)
+                model = self._models.get(config.name)
+                if paths is not None and model is not None:
+                    model.want(paths)
+
+    def _check_empty(self) -> None:
+        """An empty configuration is no list of no models: it means nothing, or is refused."""
+        if self._config is not None:
+            raise ServingError(
+                Code.FAILED_PRECONDITION,
+                "Cannot transition to requested config. It is only legal to transition from one "
+                "ModelConfigList to another.",
+            )
+        logger.info("Taking no action for empty config.")
 
     def _checked_labels(self, wanted: Any) -> dict[tuple[str, str], int]:
         labels = {}

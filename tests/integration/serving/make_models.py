@@ -4,8 +4,9 @@
 +3, to be told apart from it; ``types`` echoes every type; ``examples`` classify and regress
 signatures on tf.Examples; ``reference`` TF 1 with reference variables; ``table`` a lookup table
 whose vocabulary is an asset; ``ragged`` sums rows of any length; ``light`` a TFLite model;
-``slow`` takes as many steps as it is told; ``broken`` an empty folder; ``broken_without_tflite``
-nothing but a TFLite model with signatures as older converters wrote them.
+``slow`` takes as many steps as it is told; ``numbered`` answers with the number in its asset;
+``broken`` an empty folder; ``broken_without_tflite`` nothing but a TFLite model with signatures as
+older converters wrote them.
 """
 
 from __future__ import annotations
@@ -138,6 +139,27 @@ class Slow(tf.Module):  # type: ignore[misc]
         return {"done": steps + tf.cast(tf.round(done[0, 0]), tf.int64)}
 
 
+class Numbered(tf.Module):  # type: ignore[misc]
+    """Says which version it is, in both outputs: a copy becomes another one with its asset."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        file.write_text("1\n")
+        self.asset = tf.saved_model.Asset(str(file))
+        lines, first = tf.lookup.TextFileIndex.LINE_NUMBER, 0
+        self.table = tf.lookup.StaticHashTable(
+            tf.lookup.TextFileInitializer(
+                self.asset.asset_path, tf.int64, lines, tf.int64, first, delimiter=" "
+            ),
+            0,
+        )
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def serve(self, x: Any) -> dict[str, Any]:
+        number = tf.cast(self.table.lookup(tf.zeros_like(x, tf.int64)), tf.float32)
+        return {"version": number, "product": number * x}
+
+
 def reference(folder: Path) -> None:
     """A TF 1 model whose variable is a reference, with all three kinds of signature."""
     v1 = tf.compat.v1
@@ -230,6 +252,9 @@ def main(folder: Path) -> None:
     table = Table(folder / "colours.txt")
     tf.saved_model.save(table, str(folder / "table"), {"serving_default": table.serve})
     (folder / "colours.txt").unlink()  # the export has a copy
+    numbered = Numbered(folder / "number.txt")
+    tf.saved_model.save(numbered, str(folder / "numbered"), {"serving_default": numbered.serve})
+    (folder / "number.txt").unlink()
     for name, module in (("ragged", Ragged()), ("slow", Slow())):
         tf.saved_model.save(module, str(folder / name), {"serving_default": module.serve})
     reference(folder / "reference")
