@@ -45,18 +45,21 @@ def export(model: Any, graph: Path, target: Path, *, label: str, task: str) -> l
         given = model({name: transformed[name] for name in model.input}, training=False)
         return {OUTPUT[task]: tf.reshape(tf.cast(given, tf.float32), [-1])}
 
-    def score(raw: dict[str, Any]) -> dict[str, Any]:
-        return answer(module.transform(raw))
-
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])  # type: ignore[untyped-decorator]
     def serve_examples(examples: Any) -> dict[str, Any]:
-        return score(tf.io.parse_example(examples, spec))
+        return answer(module.transform(tf.io.parse_example(examples, spec)))
 
     tensors = {name: tf.TensorSpec([None], kind.dtype, name=name) for name, kind in spec.items()}
 
     @tf.function(input_signature=[tensors])  # type: ignore[untyped-decorator]
+    def preprocess(features: dict[str, Any]) -> dict[str, Any]:
+        raw = {name: _raw(features[name], kind) for name, kind in spec.items()}
+        transformed = module.transform(raw)
+        return {name: transformed[name] for name in model.input}
+
+    @tf.function(input_signature=[tensors])  # type: ignore[untyped-decorator]
     def serve_tensors(features: dict[str, Any]) -> dict[str, Any]:
-        return score({name: _raw(features[name], kind) for name, kind in spec.items()})
+        return answer(preprocess(features))
 
     inner = {name: tf.TensorSpec(x.shape, x.dtype, name=name) for name, x in model.input.items()}
 
@@ -66,6 +69,8 @@ def export(model: Any, graph: Path, target: Path, *, label: str, task: str) -> l
 
     module.serve_examples, module.serve_tensors = serve_examples, serve_tensors
     module.serve_transformed = serve_transformed
+    # No signature: an export to devices reads from it what the preprocessing does.
+    module.preprocess = preprocess
     signatures = {
         EXAMPLES_SIGNATURE: serve_examples,
         RAW_SIGNATURE: serve_tensors,
