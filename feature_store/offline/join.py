@@ -51,11 +51,9 @@ def join(labels: pl.DataFrame, views: Sequence[View], options: Options) -> pl.Da
         DataError: keys do not fit, or a row got lost.
         SourceError: a source cannot be read.
     """
-    by_time = labels.with_row_index(_ROW).sort(TIME)
-    places = pl.int_range(labels.height, dtype=pl.UInt32, eager=True)
-    back = places.clone().scatter(by_time[_ROW], places)
+    order = labels[TIME].arg_sort()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        parts = list(pool.map(lambda view: _features(by_time, back, view, options), views))
+        parts = list(pool.map(lambda view: _features(labels, order, view, options), views))
     for view, joined in zip(views, parts, strict=True):
         if joined.height != labels.height:
             raise DataError(
@@ -65,8 +63,8 @@ def join(labels: pl.DataFrame, views: Sequence[View], options: Options) -> pl.Da
     return pl.concat(parts, how="horizontal") if parts else labels.select()
 
 
-def _features(labels: pl.DataFrame, back: pl.Series, view: View, options: Options) -> pl.DataFrame:
-    """The features of a view for labels in order of time; ``back`` is where each label belongs."""
+def _features(labels: pl.DataFrame, order: pl.Series, view: View, options: Options) -> pl.DataFrame:
+    """The features of a view; ``order`` has the positions of the labels in order of time."""
     left, right = matched(view, dict(labels.schema))
     asked = labels.select(TIME, *left)
     keys = asked.columns[1:]
@@ -79,28 +77,30 @@ def _features(labels: pl.DataFrame, back: pl.Series, view: View, options: Option
     with reading(view.place):
         passes = count_passes(view.scan, history, options.max_rows) if keys else 1
         if passes == 1:
-            known, at = _lookup(asked, history, view, keys, options)
-            return _pick(known, view, at.gather(back))
+            return _latest(asked, order, history, view, keys, options)
         done = []
         for number in range(passes):
             mine = part(keys, number, passes)
-            some = asked.with_columns(labels[_ROW]).filter(mine)
-            known, at = _lookup(some.drop(_ROW), history.filter(mine), view, keys, options)
-            done.append(_pick(known, view, at).with_columns(some[_ROW]))
+            some = asked.with_row_index(_ROW).filter(mine)
+            by_time = some[TIME].arg_sort()
+            joined = _latest(some, by_time, history.filter(mine), view, keys, options)
+            done.append(joined.with_columns(some[_ROW]))
         return pl.concat(done).sort(_ROW).drop(_ROW)
 
 
-def _lookup(
-    labels: pl.DataFrame, history: pl.LazyFrame, view: View, keys: list[str], options: Options
-) -> tuple[pl.DataFrame, pl.Series]:
-    """The rows that may count, and for each label the position of the one that does."""
+def _latest(
+    labels: pl.DataFrame,
+    order: pl.Series,
+    history: pl.LazyFrame,
+    view: View,
+    keys: list[str],
+    options: Options,
+) -> pl.DataFrame:
+    """Reads the rows that may count, and gives each label the features of the one that does."""
     joinable = history.drop_nulls(keys) if keys else history
-    known = joinable.collect(engine="streaming")
-    return known, latest(labels, known, keys=keys, ttl=view.ttl, known=options.known)
-
-
-def _pick(known: pl.DataFrame, view: View, at: pl.Series) -> pl.DataFrame:
-    return known.select(pl.col(list(view.features)).gather(at))
+    rows = joinable.collect(engine="streaming")
+    at = latest(labels, order, rows, keys=keys, ttl=view.ttl, known=options.known)
+    return rows.select(pl.col(list(view.features)).gather(at))
 
 
 def count_passes(source: pl.LazyFrame, wanted: pl.LazyFrame, max_rows: int) -> int:

@@ -43,10 +43,8 @@ def run(labels, history, names, *, with_created=True, **options):
         right = right.drop(CREATED)
     # As the join does: rows without a key are not worth reading.
     whole = right.with_row_index("position").drop_nulls(names or [EVENT])
-    left = left.with_row_index("label").sort(TIME)
-    found = latest(left.drop("label"), whole, keys=names, **options)
-    at = dict(zip(left["label"], found, strict=True))
-    return [None if at[n] is None else whole["position"][at[n]] for n in range(len(labels))]
+    found = latest(left, left[TIME].arg_sort(), whole, keys=names, **options)
+    return [None if at is None else whole["position"][at] for at in found]
 
 
 @pytest.mark.parametrize("names", [[], ["a"], ["a", "b"]], ids=["no key", "one key", "two keys"])
