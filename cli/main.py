@@ -13,7 +13,7 @@ import typer
 
 from headrace import __version__
 from headrace.cli import compile as compile_command
-from headrace.cli import gateway, init, lint, models, predict, run, runs, serve
+from headrace.cli import edge, gateway, init, lint, models, predict, run, runs, serve
 from headrace.cli.cluster import remote, schedule, submit, upload
 from headrace.cli.features import main as features
 from headrace.components.shared.errors import HeadraceError
@@ -36,6 +36,7 @@ app.add_typer(features.app, name="features")
 app.command("gateway")(gateway.gateway)
 app.add_typer(predict.app, name="predict")
 app.add_typer(models.app, name="models")
+app.add_typer(edge.app, name="edge")
 app.command("submit")(submit.submit)
 app.add_typer(schedule.app, name="schedule")
 app.command("upload")(upload.upload)

@@ -98,7 +98,7 @@ def by_gateway(
 
     from headrace.serving.client import GatewayClient
 
-    asked = _read(rows)
+    asked = read_rows(rows)
     with GatewayClient(server, deadline=deadline, token=token) as client:
         answer = client.predict(model, asked)
     shown = [
@@ -109,7 +109,7 @@ def by_gateway(
         }
         for row in answer.rows
     ]
-    _show(model, answer.version, dataclasses.asdict(answer) if as_json else None, shown)
+    show(model, answer.version, dataclasses.asdict(answer) if as_json else None, shown)
 
 
 @app.command()
@@ -192,7 +192,7 @@ def _ask(
     from headrace.components.shared.text import nearest
     from headrace.serving.client import columns_of, rows_of
 
-    asked = _read(rows)
+    asked = read_rows(rows)
     known = client.signatures(model, version=version, label=label)
     if signature not in known:
         raise ConfigError(
@@ -202,10 +202,10 @@ def _ask(
     answer = client.predict(model, inputs, version=version, label=label, signature=signature)
     shown = rows_of(answer, len(asked))
     document = {"model": model, "version": answer.version, "predictions": shown}
-    _show(model, answer.version, document if as_json else None, shown)
+    show(model, answer.version, document if as_json else None, shown)
 
 
-def _read(rows: str) -> list[dict[str, Any]]:
+def read_rows(rows: str) -> list[dict[str, Any]]:
     """The rows that the command line names."""
     from headrace.components.shared.errors import ConfigError
 
@@ -233,7 +233,7 @@ def _read(rows: str) -> list[dict[str, Any]]:
     return found
 
 
-def _show(
+def show(
     model: str, version: int | None, document: dict[str, Any] | None, rows: list[dict[str, Any]]
 ) -> None:
     """One JSON document for programs, or a table for people."""

@@ -29,7 +29,7 @@ _WAY_OUT = (
 
 
 @contextlib.contextmanager
-def writing(place: Path | str) -> Iterator[None]:
+def writing(place: Path | str, *, way_out: str = _WAY_OUT) -> Iterator[None]:
     """Turns the operating system's refusal to write ``place`` into a :class:`StorageError`.
 
     Libraries that write by themselves raise their own kinds of errors; these are recognised by
@@ -43,7 +43,7 @@ def writing(place: Path | str) -> Iterator[None]:
         reason = refusal(error)
         if reason is None:
             raise
-        raise StorageError(f"{place} cannot be written: {reason}.", fix=_WAY_OUT) from error
+        raise StorageError(f"{place} cannot be written: {reason}.", fix=way_out) from error
 
 
 def refusal(error: BaseException) -> str | None:
