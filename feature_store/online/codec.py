@@ -28,6 +28,8 @@ _MORE = 0x80
 _SIGN = 1 << 63
 #: Bytes that a number of 63 bits, so not a negative one, takes at most with its tag.
 _LONGEST = 10
+#: What the marks that more bytes follow add up to, by how many there are.
+_MARKS = [sum(_MORE << 7 * place for place in range(count)) for count in range(_LONGEST)]
 
 
 def _tag(field: str) -> int:
@@ -94,7 +96,8 @@ def _number(field: str, finish: Callable[[int], Any] | None = None) -> Decoder:
             if min(rest) < _MORE:  # the number ends before the data do
                 return general(data)
             for byte in rest:
-                value = value << 7 | byte & 0x7F
+                value = (value << 7) + byte
+            value -= _MARKS[len(rest)]
         return value if finish is None else finish(value)
 
     return decode
@@ -128,7 +131,7 @@ _DECODERS: Mapping[ValueType, Decoder] = {
     ValueType.INT64: _number("int64_val"),
     ValueType.BOOL: _number("bool_val", bool),
     ValueType.UNIX_TIMESTAMP: _number("unix_timestamp_val", _moment),
-    ValueType.STRING: _sized("string_val", functools.partial(str, encoding="utf-8")),
+    ValueType.STRING: _sized("string_val", bytes.decode),
     ValueType.BYTES: _sized("bytes_val", bytes),
 }
 

@@ -15,32 +15,35 @@ from feast.value_type import ValueType
 
 from headrace.feature_store.online.errors import FeatureRequestError
 
+#: Values as the encoders take them, and as the answer repeats them.
+Converter = Callable[[Sequence[Any]], tuple[Sequence[Any], list[Any]]]
+
 _U32 = struct.Struct("<I").pack
 
 
-def _sized(kind: ValueType) -> bytes:
-    return _U32(kind.value)
+def _sized(kind: ValueType, raw: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    head = _U32(kind.value)
 
+    def encode(value: Any) -> bytes:
+        data = raw(value)
+        return head + _U32(len(data)) + data
 
-def _text(value: str) -> bytes:
-    encoded = value.encode("utf-8")
-    return _sized(ValueType.STRING) + _U32(len(encoded)) + encoded
-
-
-def _binary(value: bytes) -> bytes:
-    return _sized(ValueType.BYTES) + _U32(len(value)) + value
+    return encode
 
 
 def _integer(kind: ValueType, pack: str) -> Callable[[int], bytes]:
-    head = _sized(kind) + _U32(struct.calcsize(pack))
+    head = _U32(kind.value) + _U32(struct.calcsize(pack))
     packer = struct.Struct(f"<{len(head)}s{pack}").pack
     return lambda value: packer(head, value)
+
+
+_text = _sized(ValueType.STRING, str.encode)
 
 
 #: How a value of each type goes into a key; other types cannot be keys in Feast.
 ENCODERS: Mapping[ValueType, Callable[[Any], bytes]] = {
     ValueType.STRING: _text,
-    ValueType.BYTES: _binary,
+    ValueType.BYTES: _sized(ValueType.BYTES, lambda value: value),
     ValueType.INT32: _integer(ValueType.INT32, "i"),
     ValueType.INT64: _integer(ValueType.INT64, "q"),
     ValueType.UNIX_TIMESTAMP: _integer(ValueType.UNIX_TIMESTAMP, "q"),
@@ -61,14 +64,25 @@ def head(names: Sequence[str]) -> bytes:
     return _U32(len(names)) + b"".join(encoded)
 
 
-def convert(name: str, kind: ValueType, values: Sequence[Any]) -> tuple[Sequence[Any], list[Any]]:
-    """Values of a join key as the encoders take them, and as the answer repeats them.
+def converter(name: str, kind: ValueType) -> Converter:
+    """What turns values of a join key into those that the encoders take, and those to repeat.
 
     Whatever is not already of the exact type is converted by Feast's own function, so that it
     means the same here and there.
     """
-    if {*map(type, values)} == _PLAIN.get(kind):
-        return values, list(values)
+    plain = _PLAIN.get(kind)
+
+    def convert(values: Sequence[Any]) -> tuple[Sequence[Any], list[Any]]:
+        if {*map(type, values)} == plain:
+            return values, list(values)
+        return _converted(name, kind, values)
+
+    return convert
+
+
+def _converted(
+    name: str, kind: ValueType, values: Sequence[Any]
+) -> tuple[Sequence[Any], list[Any]]:
     try:
         protos = python_values_to_proto_values(list(values), kind)
     except Exception as error:

@@ -6,7 +6,6 @@ were true.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -128,8 +127,11 @@ class RedisReader:
         """
         with self._reaching:
             replies = self._on_cluster(keys) if self._cluster else self._on_server(keys)
-        source = iter(replies)
-        return [list(itertools.islice(source, len(members))) for members in keys]
+        answer, end = [], 0
+        for members in keys:
+            start, end = end, end + len(members)
+            answer.append(replies[start:end])
+        return answer
 
     def _on_server(self, keys: Sequence[Sequence[bytes]]) -> list[Any]:
         """Like a pipeline of HMGET, but the commands' constant parts were packed before."""

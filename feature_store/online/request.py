@@ -10,7 +10,7 @@ from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 from feast.value_type import ValueType
 
 from headrace.feature_store.online.errors import FeatureRequestError
-from headrace.feature_store.online.keys import convert
+from headrace.feature_store.online.keys import Converter, converter
 from headrace.feature_store.online.plan import ReadPlan
 
 Entities = Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
@@ -43,11 +43,11 @@ class _Shape:
     """What the columns of a request are.
 
     Attributes:
-        keys: Column, join key and type (None: no look-up needs it) of each join key.
+        keys: Column, join key and conversion (None: no look-up needs it) of each join key.
         data: Columns for on-demand views.
     """
 
-    keys: Sequence[tuple[str, str, ValueType | None]]
+    keys: Sequence[tuple[str, str, Converter | None]]
     data: Sequence[str]
 
 
@@ -75,12 +75,12 @@ class RequestParser:
         names = tuple(given)
         shape = self._shapes.get(names) or self._shape(names)
         request = Request(count, {}, {}, {name: list(given[name]) for name in shape.data}, given)
-        for column, name, kind in shape.keys:
+        for column, name, convert in shape.keys:
             values = given[column]
-            if kind is None or not count:
+            if convert is None or not count:
                 request.echo[name] = request.keys[name] = list(values)
             else:
-                request.keys[name], request.echo[name] = convert(name, kind, values)
+                request.keys[name], request.echo[name] = convert(values)
         if self._entityless:
             request.keys[DUMMY_ENTITY_ID] = [DUMMY_ENTITY_VAL] * count
         return request
@@ -92,7 +92,7 @@ class RequestParser:
             if column not in plan.request_data and name in plan.join_keys:
                 kind = plan.join_keys[name]
                 known = kind is not ValueType.UNKNOWN and name != DUMMY_ENTITY_ID
-                keys.append((column, name, kind if known else None))
+                keys.append((column, name, converter(name, kind) if known else None))
         missing = self._needed - {name for _, name, _ in keys} | plan.request_data - {*names}
         if missing:
             raise FeatureRequestError(

@@ -14,7 +14,7 @@ from feast.value_type import ValueType
 
 from headrace.components.shared.errors import DataError
 from headrace.feature_store.online import encode
-from headrace.feature_store.online.keys import ENCODERS, KeyEncoder, convert
+from headrace.feature_store.online.keys import ENCODERS, KeyEncoder, converter
 
 Table: TypeAlias = pa.Table | pa.RecordBatch | pl.DataFrame
 
@@ -148,7 +148,7 @@ def _keys(layout: Layout, encoder: KeyEncoder, column: dict[str, pa.Array]) -> l
         if kind is ValueType.UNIX_TIMESTAMP and pa.types.is_timestamp(array.type):
             columns.append(encode.seconds(array).tolist())
         else:
-            columns.append(convert(name, kind, array.to_pylist())[0])
+            columns.append(converter(name, kind)(array.to_pylist())[0])
     composite = len(columns) > 1
     try:
         rows = zip(*columns, strict=True) if composite else columns[0]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.feature_store.online import FeatureRequestError
-from headrace.feature_store.online.keys import ENCODERS, KeyEncoder, convert
+from headrace.feature_store.online.keys import ENCODERS, KeyEncoder, converter
 
 VALUES = {
     ValueType.STRING: ("string_val", st.text(st.characters(exclude_categories=["Cs"]))),
@@ -50,10 +50,10 @@ def test_each_key_is_looked_up_once():
 
 def test_other_types_are_converted_as_feast_does():
     moment = dt.datetime(2013, 7, 1, tzinfo=dt.UTC)
-    raw, shown = convert("t", ValueType.UNIX_TIMESTAMP, [moment])
+    raw, shown = converter("t", ValueType.UNIX_TIMESTAMP)([moment])
     assert (list(raw), shown) == ([int(moment.timestamp())], [moment])
-    assert convert("n", ValueType.INT64, [5.0, 6])[0] == [5, 6]
-    assert convert("s", ValueType.STRING, [5, "x"])[0] == ["5", "x"]
+    assert converter("n", ValueType.INT64)([5.0, 6])[0] == [5, 6]
+    assert converter("s", ValueType.STRING)([5, "x"])[0] == ["5", "x"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_other_types_are_converted_as_feast_does():
 )
 def test_unusable_values_are_told(kind, values):
     with pytest.raises(FeatureRequestError, match=f"'k' must hold {kind.name} values, but got"):
-        convert("k", kind, values)
+        converter("k", kind)(values)
 
 
 @pytest.mark.parametrize(
