@@ -9,12 +9,19 @@ from benchmarks.feature_materialization import materialize
 from benchmarks.feature_server import feature_server
 from benchmarks.feature_services import features
 from benchmarks.flagship import Bench
+from benchmarks.gateway import gateway
 from benchmarks.measurement import Measurement, Target
 from benchmarks.online_features import online, online_raw
 from benchmarks.point_in_time import (
     point_in_time,
     point_in_time_memory,
     point_in_time_values,
+)
+from benchmarks.serving.measurements import (
+    serving_batching,
+    serving_grpc,
+    serving_memory,
+    serving_rest,
 )
 from benchmarks.stock_kfp import stock_kfp
 from benchmarks.stream import freshness, stream
@@ -59,7 +66,12 @@ BENCHMARKS: dict[str, Callable[[Bench], Measurement]] = {
     "online": online,
     "online_raw": online_raw,
     "feature_server": feature_server,
+    "gateway": gateway,
     "materialize": materialize,
     "stream": stream,
     "freshness": freshness,
+    "serving_grpc": serving_grpc,
+    "serving_rest": serving_rest,
+    "serving_batching": serving_batching,
+    "serving_memory": serving_memory,
 }

@@ -94,6 +94,7 @@ def from_proto(proto: Any) -> Array:
     return flat.reshape(shape)
 
 
+@functools.cache
 def field_of(number: int) -> str:
     """The field of a ``TensorProto`` that holds values of a ``DataType`` one by one."""
     return _TYPES[dtype_of(number).name][1]

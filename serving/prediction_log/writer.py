@@ -7,10 +7,10 @@ import datetime as dt
 import itertools
 import logging
 import os
-import queue
 import random
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from headrace.serving.prediction_log.layout import Layout, Record
 _LOGGER = logging.getLogger(__name__)
 #: Records that are turned into a table at once, so that they do not wait as Python objects.
 _CHUNK = 256
+#: Seconds between two looks for records.
+_PAUSE = 0.05
 
 
 @dataclass
@@ -70,7 +72,8 @@ class PredictionLog:
         self.dropped = 0
         self._added = 0
         self._taken = 0
-        self._queue: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
+        self._queue: deque[Record] = deque()
+        self._stopping = threading.Event()
         self._open: dict[tuple[str, int], _Open] = {}
         self._number = itertools.count()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
@@ -81,7 +84,7 @@ class PredictionLog:
 
     def stop(self) -> None:
         """Writes what there is, and ends."""
-        self._queue.put(None)
+        self._stopping.set()
         self._thread.join()
 
     def add(self, record: Record) -> None:
@@ -92,21 +95,19 @@ class PredictionLog:
             self.dropped += record.rows
             return
         self._added += record.rows
-        self._queue.put(record)
+        self._queue.append(record)
 
     def _run(self) -> None:
-        pause = min(1.0, self._settings.rotate_seconds / 4)
-        while True:
-            try:
-                record = self._queue.get(timeout=pause)
-            except queue.Empty:
-                self._rotate(time.monotonic() - self._settings.rotate_seconds)
-                continue
-            if record is None:
-                self._rotate(time.monotonic())
-                return
-            self._take(record)
+        # It looks by itself: waking a thread costs a request more than putting a record down.
+        while not self._stopping.wait(_PAUSE):
+            self._take_all()
             self._rotate(time.monotonic() - self._settings.rotate_seconds)
+        self._take_all()
+        self._rotate(time.monotonic())
+
+    def _take_all(self) -> None:
+        while self._queue:
+            self._take(self._queue.popleft())
 
     def _take(self, record: Record) -> None:
         contract = record.contract

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,7 @@ import polars as pl
 import pytest
 
 from headrace.components.shared import files
+from tests.support.mounts import mounted  # noqa: F401
 
 ROWS = 400
 FILES = {
@@ -173,22 +173,3 @@ def refused(project):
         return outcome
 
     return run
-
-
-@pytest.fixture
-def mounted(tmp_path):
-    """Mounts a small file system of its own: ``mounted(size, read_only_after=callable)``."""
-    places = []
-
-    def mount(name, size):
-        place = tmp_path / name
-        place.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
-        if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("mounting a tmpfs is not possible here")
-        places.append(place)
-        return place
-
-    yield mount
-    for place in places:
-        subprocess.run(["umount", "-l", str(place)], check=True)

@@ -7,6 +7,7 @@ import yaml
 from feast import FeatureStore
 
 from headrace.feature_store.local_redis import LocalRedis, free_port
+from tests.support.mounts import mounted  # noqa: F401
 
 from .model_server import ModelServer
 from .rides import MODEL, Running, definitions, fill, push

@@ -87,14 +87,20 @@ def test_files_can_be_read_while_more_is_written(running):
     assert running.log().height == 3
 
 
-def test_a_log_that_cannot_be_written_loses_rows_and_nothing_else(running):
-    (running.folder / ".headrace").mkdir()
-    (running.folder / ".headrace" / "predictions").write_text("a file is in the way")
+def test_a_full_disk_loses_rows_and_nothing_else(running, mounted):
+    place = mounted(".headrace/predictions", "64k")
+    full = place / "full"
     with running.serving(predictions={"rotate_seconds": 0.1}) as client:
+        with full.open("wb", buffering=0) as stream, pytest.raises(OSError, match="No space"):
+            while True:
+                stream.write(b"0" * 4096)
         assert predict(client, RIDE, RIDE).status_code == 200
         lost = 'headrace_gateway_prediction_log_rows{result="dropped"} 2.0'
         until(lambda: lost in client.get("/metrics").text)
+        assert not list(place.rglob("*parquet*")), "no part of a file is left"
+        full.unlink()
         assert predict(client, RIDE).status_code == 200
+    assert running.log().height == 1, "it goes on when there is room"
 
 
 def test_what_does_not_fit_the_queue_is_dropped_and_counted(running):
