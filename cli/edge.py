@@ -120,17 +120,16 @@ def predict(
 
     from headrace.serving.edge.bundle import check_bundle, read_public_keys
     from headrace.serving.edge.device.conditions import require_runtime
-    from headrace.serving.edge.device.runtime import load
+    from headrace.serving.edge.device.runtime import explained, load
 
     manifest = check_bundle(bundle, read_public_keys(public_key))
     name = variant or manifest.default
     require_runtime(manifest, name)
     asked = read_rows(rows)
-    model = load(bundle, name)
-    shown = [
-        {output: np.asarray(value).tolist() for output, value in model.predict(row).items()}
-        for row in asked
-    ]
+    with explained():
+        model = load(bundle, name)
+        answers = [model.predict(row) for row in asked]
+    shown = [{key: np.asarray(value).tolist() for key, value in row.items()} for row in answers]
     document = {
         "model": manifest.model,
         "version": manifest.version,

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+UV = str(ROOT / ".venv" / "tools" / "bin" / "uv")
 
 
 def environment(name: str) -> Path:
@@ -14,16 +15,29 @@ def environment(name: str) -> Path:
     Returns:
         Its folder of programs.
     """
-    folder = ROOT / "build" / name
-    uv = str(ROOT / ".venv" / "tools" / "bin" / "uv")
+    lock = str(ROOT / "requirements" / f"{name}.txt")
+    return _made(ROOT / "build" / name, "sync", "--require-hashes", lock)
+
+
+def environment_of(folder: Path, *packages: str) -> Path:
+    """An environment with these packages alone, in the versions that `.venv` has.
+
+    Returns:
+        Its folder of programs.
+    """
+    lock = str(ROOT / "requirements" / "lock.txt")
+    return _made(folder, "install", "--constraint", lock, *packages)
+
+
+def _made(folder: Path, *how: str) -> Path:
     # On the Python that `.venv` is made from, with the certificates of this machine.
     python = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
     variables = {**os.environ, "UV_SYSTEM_CERTS": "1"}
-    lock = str(ROOT / "requirements" / f"{name}.txt")
+    verb, *what = how
     target = ["--python", str(folder / "bin" / "python")]
     for command in (
-        [uv, "venv", "--quiet", "--allow-existing", "--python", str(python), str(folder)],
-        [uv, "pip", "sync", "--quiet", *target, "--require-hashes", lock],
+        [UV, "venv", "--quiet", "--allow-existing", "--python", str(python), str(folder)],
+        [UV, "pip", verb, "--quiet", *target, *what],
     ):
         done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

@@ -97,7 +97,7 @@ def test_commands_exist(block):
 
 def _check_command(app, words, line):
     command = [word for word in words[:2] if word.isalpha() and "/" not in word]
-    groups = {"features", "models", "predict", "remote", "runs", "schedule"}
+    groups = {"edge", "features", "models", "predict", "remote", "runs", "schedule"}
     command = command if groups.intersection(command[:1]) else command[:1]
     command += ["--all"] if words[:2] == ["serve", "--all"] else []
     shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})

@@ -13,7 +13,7 @@ from headrace.components.shared.errors import HeadraceError, StorageError
 from headrace.serving.edge.bundle import check_bundle
 from headrace.serving.edge.device.errors import UpdateError
 from headrace.serving.edge.device.folder import DeviceFolder
-from headrace.serving.edge.device.runtime import EdgeModel, load
+from headrace.serving.edge.device.runtime import EdgeModel, explained, load
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -116,7 +116,8 @@ class DeviceModel:
     def _start(self, version: int) -> _Running:
         path = self._folder.path(version)
         manifest = check_bundle(path, self._keys)
-        model = load(path, self._variant or manifest.default, threads=self._threads)
+        with explained():
+            model = load(path, self._variant or manifest.default, threads=self._threads)
         _log.info("version %d answers", version, extra={"model": manifest.model})
         return _Running(version, model)
 

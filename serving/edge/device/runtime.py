@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import itertools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Protocol
+
+from headrace.components.shared.errors import DataError
 
 PACKAGE = "headrace_edge"
 _numbers = itertools.count()
@@ -42,6 +45,24 @@ def load(bundle: Path, variant: str, *, threads: int = 1) -> EdgeModel:
     module = importlib.import_module(name)
     model: EdgeModel = module.EdgeModel(str(place), variant=variant, threads=threads)
     return model
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turns the errors for people that a bundle's runtime raises into one of Headrace's.
+
+    Each bundle brings a class of its own, which has the same two attributes.
+
+    Raises:
+        DataError: instead.
+    """
+    try:
+        yield
+    except Exception as error:
+        message, fix = getattr(error, "message", None), getattr(error, "fix", None)
+        if message is None or fix is None:
+            raise
+        raise DataError(message, fix=fix) from error
 
 
 class _Finder(importlib.abc.MetaPathFinder):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from headrace.components.shared.errors import DataError
 from headrace.serving.edge.bundle import MANIFEST, Manifest
-from headrace.serving.edge.device.runtime import load
+from headrace.serving.edge.device.runtime import explained, load
 
 
 def main(bundle: Path, variant: str) -> str | None:
@@ -20,9 +21,13 @@ def main(bundle: Path, variant: str) -> str | None:
     test = manifest.self_test
     own = manifest.variants[variant].tolerance
     tolerance = test.tolerance if own is None else own
-    model = load(bundle, variant)
-    for number, (row, expected) in enumerate(zip(test.rows, test.predictions, strict=True)):
-        found = model.predict(row)
+    try:
+        with explained():
+            model = load(bundle, variant)
+            answers = [model.predict(row) for row in test.rows]
+    except DataError as error:
+        return error.message
+    for number, (found, expected) in enumerate(zip(answers, test.predictions, strict=True)):
         for name, value in zip(manifest.outputs, expected, strict=True):
             difference = np.abs(np.ravel(found[name]) - np.ravel(value)).max()
             if not difference <= tolerance:  # also when it is not a number

@@ -10,9 +10,15 @@ import httpx
 import pytest
 
 from headrace.components.shared.errors import ConfigError, StorageError
-from headrace.serving.edge.bundle import BundleError, SignatureError, generate_keys
+from headrace.serving.edge.bundle import (
+    BundleError,
+    SignatureError,
+    generate_keys,
+    read_public_keys,
+)
 from headrace.serving.edge.device.errors import SelfTestError, UpdateError
 from headrace.serving.edge.device.model import DeviceModel
+from headrace.serving.edge.device.update import update
 
 from .server import until
 from .versions import LARGE
@@ -129,15 +135,20 @@ def test_a_signature_by_another_key(device, versions, server, tmp_path):
     device.answers_with(1)
 
 
+#: As the real runtime says what is wrong: a class of its own with a message and a fix.
+FOR_PEOPLE = "raise type('Error', (Exception,), {'message': 'The model is too new.', 'fix': ''})"
+
+
 @pytest.mark.parametrize(
     ("starting", "factor", "why"),
     [
         ("pass", 2.5, "row 1, y: expected 2.0, got 2.5"),
         ("pass", float("nan"), "got nan"),
         ("raise RuntimeError('no such operation')", None, "no such operation"),
+        (FOR_PEOPLE, None, "The model is too new"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", None, "ended by SIGSEGV"),
     ],
-    ids=["wrong", "nan", "raises", "crashes"],
+    ids=["wrong", "nan", "raises", "for people", "crashes"],
 )
 def test_a_version_that_fails_its_self_test(device, versions, server, starting, factor, why):
     versions.push(2, starting=starting, factor=factor)
@@ -219,7 +230,11 @@ def test_a_server_that_has_something_else(device, versions, server):
     device.answers_with(1)
 
 
-def test_without_any_version_there_is_nothing_to_start(root, versions):
+def test_a_first_version_that_fails_leaves_nothing_active(root, versions, server):
+    versions.push(2, factor=7.0)
+    with pytest.raises(SelfTestError, match=r"expected 2\.0, got 7\.0"):
+        update(server.url, root, read_public_keys(versions.home / "edge-public-key.pem"))
+    assert not (root / "current").is_symlink()
     with pytest.raises(UpdateError, match=r"No version in .* can start"):
         DeviceModel(root, [])
 
