@@ -29,6 +29,10 @@ LOCKS = (
     # Environments of their own, that tests make.
     (("requirements/airflow.in",), "requirements/airflow.txt"),
     (("requirements/checks.in",), "requirements/checks.txt"),
+    # Environments of their own, that `make bench` makes.
+    (("requirements/peers-kserve.in",), "requirements/peers-kserve.txt"),
+    (("requirements/peers-mlserver.in",), "requirements/peers-mlserver.txt"),
+    (("requirements/peers-bentoml.in",), "requirements/peers-bentoml.txt"),
 )
 
 

@@ -29,7 +29,10 @@ def test_every_lock_is_resolved_with_this_machines_certificates(lock, monkeypatc
         f"1 pip compile setup.py --all-extras {options} --output-file requirements/lock.txt",
         *(
             f"1 pip compile requirements/{name}.in {options} --output-file requirements/{name}.txt"
-            for name in ("bootstrap", "gpu", "airflow", "checks")
+            for name in (
+                *("bootstrap", "gpu", "airflow", "checks"),
+                *("peers-kserve", "peers-mlserver", "peers-bentoml"),
+            )
         ),
     ]
 

@@ -1,0 +1,1 @@
+"""Speed and memory of the model server, beside an echo and other Python servers."""

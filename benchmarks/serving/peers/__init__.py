@@ -1,0 +1,1 @@
+"""Other Python model servers with our model, each run in an environment of its own."""
