@@ -1,0 +1,1 @@
+"""The tf.Transform graph of a trained model as a list of NumPy steps, for devices."""
