@@ -51,9 +51,16 @@ def join(labels: pl.DataFrame, views: Sequence[View], options: Options) -> pl.Da
         DataError: keys do not fit, or a row got lost.
         SourceError: a source cannot be read.
     """
-    order = labels[TIME].arg_sort()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        parts = list(pool.map(lambda view: _features(labels, order, view, options), views))
+        counted = pool.map(_rows, views)
+        order = labels[TIME].arg_sort()
+        sizes = list(counted)
+        # The largest first, so that it does not keep all others waiting at the end.
+        joining = {
+            number: pool.submit(_features, labels, order, views[number], sizes[number], options)
+            for number in sorted(range(len(views)), key=sizes.__getitem__, reverse=True)
+        }
+        parts = [joining[number].result() for number in range(len(views))]
     for view, joined in zip(views, parts, strict=True):
         if joined.height != labels.height:
             raise DataError(
@@ -63,7 +70,15 @@ def join(labels: pl.DataFrame, views: Sequence[View], options: Options) -> pl.Da
     return pl.concat(parts, how="horizontal") if parts else labels.select()
 
 
-def _features(labels: pl.DataFrame, order: pl.Series, view: View, options: Options) -> pl.DataFrame:
+def _rows(view: View) -> int:
+    """How many rows a view's source has."""
+    with reading(view.place):
+        return count_rows(view.scan)
+
+
+def _features(
+    labels: pl.DataFrame, order: pl.Series, view: View, rows: int, options: Options
+) -> pl.DataFrame:
     """The features of a view; ``order`` has the positions of the labels in order of time."""
     left, right = matched(view, dict(labels.schema))
     asked = labels.select(TIME, *left)
@@ -75,7 +90,7 @@ def _features(labels: pl.DataFrame, order: pl.Series, view: View, options: Optio
         *(pl.col(column).alias(name) for name, column in view.features.items()),
     )
     with reading(view.place):
-        passes = count_passes(view.scan, history, options.max_rows) if keys else 1
+        passes = count_passes(rows, history, options.max_rows) if keys else 1
         if passes == 1:
             return _latest(asked, order, history, view, keys, options)
         done = []
@@ -103,10 +118,14 @@ def _latest(
     return rows.select(pl.col(list(view.features)).gather(at))
 
 
-def count_passes(source: pl.LazyFrame, wanted: pl.LazyFrame, max_rows: int) -> int:
-    """In how many parts to read what is wanted of a source, so that each is small enough."""
-    # All rows of a source are counted from its metadata alone.
+def count_rows(source: pl.LazyFrame) -> int:
+    """All rows of a source, from its metadata alone."""
     rows: int = source.select(pl.len()).collect().item()
+    return rows
+
+
+def count_passes(rows: int, wanted: pl.LazyFrame, max_rows: int) -> int:
+    """In how many parts to read what is wanted of a source, so that each is small enough."""
     if rows > max_rows:
         rows = wanted.select(pl.len()).collect(engine="streaming").item()
     return max(1, -(-rows // max_rows))

@@ -13,7 +13,7 @@ from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 
 from headrace.feature_store.offline import times
 from headrace.feature_store.offline.asof import part
-from headrace.feature_store.offline.join import count_passes
+from headrace.feature_store.offline.join import count_passes, count_rows
 from headrace.feature_store.offline.sources import Place, reading
 from headrace.feature_store.offline.views import require, require_time, schema_of
 
@@ -55,7 +55,7 @@ class Pull:
         if not self.keys:
             return self._finish(self._best(scan))
         with reading(self.place):
-            passes = count_passes(self.place.scan(), scan, self.max_rows)
+            passes = count_passes(count_rows(self.place.scan()), scan, self.max_rows)
         parts = [self._best(scan.filter(part(self.keys, n, passes))) for n in range(passes)]
         return self._finish(pl.concat(parts))
 
