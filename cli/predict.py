@@ -244,13 +244,15 @@ def show(
     from rich.table import Table
 
     title = f"{model}, version {version}" if version else model
-    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    console = Console()
+    console.print(title, style="italic", markup=False, highlight=False)  # wider than the table
+    table = Table(box=None, header_style="bold", pad_edge=False)
     names = ["row", *dict.fromkeys(name for row in rows for name in row)]
     for name in names:
         table.add_column(name, justify="right", overflow="fold")
     for number, row in enumerate(rows):
         table.add_row(str(number), *(_cell(row.get(name)) for name in names[1:]))
-    Console().print(table)
+    console.print(table)
 
 
 def _cell(value: Any) -> str:

@@ -157,8 +157,9 @@ class Source:
                 fix="Is that the folder `edge` of a pushed model? Old versions are removed there.",
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error).rstrip(".") or type(error).__name__
             raise UpdateError(
-                f"{self.url}/{name} cannot be reached: {str(error).rstrip('.') or error!r}.",
+                f"{self.url}/{name} cannot be reached: {reason}.",
                 fix="Update again when the server is there; what has arrived is kept.",
             ) from None
 

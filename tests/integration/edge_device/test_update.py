@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 
-import httpx
 import pytest
 
 from headrace.components.shared.errors import ConfigError, StorageError
@@ -35,7 +34,7 @@ def test_a_newer_version_takes_over(device, versions, server):
     device.good = {1.0, 2.0}
     outcome = device.update()
     assert (outcome.version, outcome.before) == (2, 1)
-    assert LARGE < outcome.transferred < LARGE + 5000
+    assert LARGE < outcome.transferred < LARGE + 100_000
     device.answers_with(2)
     assert device.folder.previous() == 1
     assert {path.name for path in device.root.iterdir() if path.name[0] != "."} == {
@@ -93,7 +92,7 @@ def test_another_model_that_the_same_key_has_signed(device, versions):
     device.answers_with(1)
 
 
-@pytest.mark.parametrize("name", ["float32.tflite", "large", "headrace_edge/times.py"])
+@pytest.mark.parametrize("name", ["float32.tflite", "large", "headrace_edge/errors.py"])
 def test_a_flipped_bit_on_the_server(device, versions, name):
     flip(versions.push(2) / name, position=5)
     with pytest.raises(BundleError, match=f"2/{name} is not the file that was signed"):
@@ -142,8 +141,8 @@ FOR_PEOPLE = "raise type('Error', (Exception,), {'message': 'The model is too ne
 @pytest.mark.parametrize(
     ("starting", "factor", "why"),
     [
-        ("pass", 2.5, "row 1, y: expected 2.0, got 2.5"),
-        ("pass", float("nan"), "got nan"),
+        ("", 3.0, "row 1, y: expected 2.0, got 3.0"),
+        ("", float("nan"), "got nan"),
         ("raise RuntimeError('no such operation')", None, "no such operation"),
         (FOR_PEOPLE, None, "The model is too new"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", None, "ended by SIGSEGV"),
@@ -167,7 +166,11 @@ def test_a_version_that_fails_its_self_test(device, versions, server, starting, 
 
 
 def test_a_version_that_fails_after_the_swap(device, versions):
-    here = "assert (bundle.parents[1] / 'current').resolve().name != '2', 'cannot answer'"
+    here = (
+        "from pathlib import Path\n"
+        "current = Path(__file__).parents[3] / 'current'\n"
+        "assert current.resolve().name != '2', 'cannot answer'"
+    )
     versions.push(2, starting=here)
     with pytest.raises(SelfTestError, match="cannot answer"):
         device.update()
@@ -251,14 +254,14 @@ def test_compiled_files_that_nobody_signed_are_not_run(device):
     cache = device.folder.path(1) / "headrace_edge" / "__pycache__"
     assert not cache.exists()
     cache.mkdir()
-    (cache / f"times.{sys.implementation.cache_tag}.pyc").write_bytes(b"not even Python")
+    (cache / f"errors.{sys.implementation.cache_tag}.pyc").write_bytes(b"not even Python")
     with DeviceModel(device.root, device.keys) as fresh:
         assert fresh.predict({"x": 2.0}) == {"y": 2.0}
 
 
-def test_a_full_disk(mounted, device, versions):
-    filler = mounted / "filler"
-    filler.write_bytes(b"0" * 500_000)
+def test_a_full_disk(small, device, versions):
+    filler = small / "filler"
+    filler.write_bytes(b"0" * 1_300_000)
     versions.push(2)
     with pytest.raises(StorageError, match="bytes free, and the new version needs"):
         device.update()
@@ -269,12 +272,12 @@ def test_a_full_disk(mounted, device, versions):
     device.answers_with(2)
 
 
-def test_a_disk_that_fills_up_on_the_way(mounted, device, versions, server):
+def test_a_disk_that_fills_up_on_the_way(small, device, versions, server):
     versions.push(2)
     device.good = {1.0, 2.0}
     server.pause = 0.05
     running = device.command()
-    filler = (mounted / "filler").open("wb")
+    filler = (small / "filler").open("wb")
     until(lambda: server.sent.get("/2/large", 0) > 0)
     with pytest.raises(OSError, match="No space"):
         while True:
@@ -286,18 +289,18 @@ def test_a_disk_that_fills_up_on_the_way(mounted, device, versions, server):
     assert "goes on answering" in said
     device.answers_with(1)
     filler.close()
-    (mounted / "filler").unlink()
+    (small / "filler").unlink()
     server.pause = 0.0
     assert device.update().version == 2
 
 
-def test_a_folder_that_cannot_be_written(mounted, device, versions):
+def test_a_folder_that_cannot_be_written(small, device, versions):
     versions.push(2)
-    subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
+    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
     with pytest.raises(StorageError, match="the file system is read-only"):
         device.update()
     device.answers_with(1)
-    subprocess.run(["mount", "-o", "remount,rw", str(mounted)], check=True)
+    subprocess.run(["mount", "-o", "remount,rw", str(small)], check=True)
 
 
 def test_the_server_is_down(device, versions, server):
@@ -307,6 +310,6 @@ def test_the_server_is_down(device, versions, server):
         device.update()
     assert len([path for path in server.asked if path == "/latest.json"]) > 2, "it tries again"
     server.close()
-    with pytest.raises((UpdateError, httpx.HTTPError), match="cannot be reached"):
+    with pytest.raises(UpdateError, match=r"cannot be reached: .*refused"):
         device.update()
     device.answers_with(1)

@@ -1,7 +1,7 @@
-"""Bundles with a trivial runtime: version v answers v times x."""
+"""Bundles of a model that answers v times x in version v."""
 
-import json
 import os
+import shutil
 from pathlib import Path
 
 from headrace.serving.edge.bundle import (
@@ -12,28 +12,9 @@ from headrace.serving.edge.bundle import (
     write_pointer,
 )
 
-#: Of the file that takes long to transfer.
+RUNTIME = Path(__file__).parents[3] / "serving" / "edge" / "runtime"
+#: Of a file that takes long to transfer.
 LARGE = 400_000
-
-#: `STARTING` runs when a model starts; NumPy's types, as the real runtime has them.
-RUNTIME = """
-import json
-from pathlib import Path
-import numpy as np
-from .times import times
-
-class EdgeModel:
-    def __init__(self, bundle, variant=None, threads=1):
-        bundle = Path(bundle)
-        STARTING
-        self.factor = json.loads((bundle / "float32.tflite").read_text())["factor"]
-
-    def predict(self, row):
-        return {"y": times(np.float32(self.factor), row["x"])}
-
-    def predict_batch(self, columns):
-        return {"y": times(self.factor, columns["x"])}
-"""
 
 
 class Versions:
@@ -42,33 +23,44 @@ class Versions:
     Args:
         folder: Where to write the bundles.
         home: Where the keys are.
+        models: Holds ``<factor>.tflite``.
     """
 
-    def __init__(self, folder: Path, home: Path) -> None:
+    def __init__(self, folder: Path, home: Path, models: Path) -> None:
         self.folder = folder
         self.home = home
+        self.models = models
 
     def push(
         self,
         version: int,
         *,
-        starting: str = "pass",
+        starting: str = "",
         factor: float | None = None,
         model: str = "times",
         home: Path | None = None,
         numpy: str = ">=2",
     ) -> Path:
-        """Writes a version and the pointer to it."""
+        """Writes a version and the pointer to it.
+
+        Args:
+            version: Its number.
+            starting: What the runtime does first, as it is started.
+            factor: What the model really multiplies by.
+            model: Its name.
+            home: Where the key is that signs.
+            numpy: Which versions of NumPy it asks for.
+        """
         contents = self.folder.parent / f"contents-{version}-{model}"
         runtime = contents / "headrace_edge"
-        runtime.mkdir(parents=True, exist_ok=True)
-        (contents / "float32.tflite").write_text(
-            json.dumps({"factor": version if factor is None else factor})
-        )
+        shutil.rmtree(contents, ignore_errors=True)
+        shutil.copytree(RUNTIME, runtime, ignore=shutil.ignore_patterns("__pycache__"))
+        with (runtime / "__init__.py").open("a") as stream:
+            stream.write(f"\n{starting}\n")
+        file = self.models / f"{version if factor is None else factor:g}.tflite"
+        shutil.copyfile(file, contents / "float32.tflite")
         (contents / "empty").touch()
         (contents / "large").write_bytes(os.urandom(LARGE))
-        (runtime / "__init__.py").write_text(RUNTIME.replace("STARTING", starting))
-        (runtime / "times.py").write_text("def times(a, b):\n    return a * b\n")
         target = self.folder / str(version)
         key = signing_key(home or self.home)
         write_bundle(contents, target, describe(version, model, numpy), version=version, key=key)
@@ -82,6 +74,12 @@ class Versions:
 
 def describe(version: int, model: str, numpy: str) -> Description:
     values = [0.0, 1.0, 2.5]
+    tensor = {"shape": [-1], "dtype": "float32"}
+    float32 = {
+        "file": "float32.tflite",
+        "inputs": [{"name": "x", **tensor}],
+        "outputs": [{"name": "y", **tensor}],
+    }
     return Description.model_validate(
         {
             "model": model,
@@ -89,7 +87,7 @@ def describe(version: int, model: str, numpy: str) -> Description:
             "runtime": {"ai_edge_litert": ">=2.2", "numpy": numpy},
             "raw_inputs": {"x": "float32"},
             "outputs": ["y"],
-            "variants": {"float32": {"file": "float32.tflite", "inputs": [], "outputs": []}},
+            "variants": {"float32": float32},
             "self_test": {
                 "rows": [{"x": value} for value in values],
                 "predictions": [[version * value] for value in values],
