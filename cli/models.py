@@ -61,7 +61,8 @@ def history(
     if not path.exists():
         raise ConfigError(
             f"There is no audit trail at {path}.",
-            fix="Name it with --trail. `headrace gateway` writes it where gateway.yaml says.",
+            fix="Name it with --trail. `headrace gateway` writes it where gateway.yaml says, and "
+            "`headrace serve` where --audit_file says.",
         )
     entries = of_model(read_trail(path), model)
     console = Console()
@@ -78,9 +79,10 @@ def _show_answering(entries: Sequence[Entry], moment: dt.datetime) -> None:
 
     found = answering_at(entries, moment)
     for item in found:
+        label = f" (label {item.label})" if item.label else ""
         typer.echo(
-            f"{item.model} version {item.version} answered at {moment:%Y-%m-%d %H:%M:%S %Z}, "
-            f"since {item.since:%Y-%m-%d %H:%M:%S} ({item.who})"
+            f"{item.model} version {item.version}{label} answered at "
+            f"{moment:%Y-%m-%d %H:%M:%S %Z}, since {item.since:%Y-%m-%d %H:%M:%S} ({item.who})"
         )
     if not found:
         typer.echo(f"No version answered at {moment:%Y-%m-%d %H:%M:%S %Z}.")
@@ -95,5 +97,7 @@ def _events(entries: Sequence[Entry]) -> Table:
     for entry in entries:
         event = entry.event
         when = f"{entry.time:%Y-%m-%d %H:%M:%S}"
-        table.add_row(when, event.model, str(event.version), event.what, event.actor)
+        what = f"{event.what} {event.detail.get('label', '')}".rstrip()
+        by = f"{event.actor}, for {event.detail['by']}" if "by" in event.detail else event.actor
+        table.add_row(when, event.model, str(event.version or ""), what, by)
     return table

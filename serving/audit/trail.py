@@ -29,11 +29,12 @@ class Event:
     """Something that happened to a version of a model.
 
     Attributes:
-        what: ``pushed``; a state of the model server such as ``available``; ``answering`` (a
-            gateway has switched to it), ``unreachable`` (its model server is down) and ``stopped``
-            (that gateway has ended).
-        model: The model's name.
-        version: The version.
+        what: ``pushed``; a state of the model server such as ``available``; ``configured``,
+            ``removed``, ``labelled``, ``unlabelled``; ``server started`` and ``server stopped``;
+            ``answering`` (a gateway has switched to it), ``unreachable`` (its model server is
+            down) and ``stopped`` (that gateway has ended).
+        model: The model's name; empty for what happened to a whole server.
+        version: The version; 0 for what happened to no version.
         actor: Who or what did it, or saw it.
         at: When it happened (ISO 8601); empty for the time at which it is recorded.
         detail: More about it.

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 
 from headrace.components.shared.errors import HeadraceError
+from headrace.serving.audit.history import pusher
 from headrace.serving.audit.trail import Event, Trail
 from headrace.serving.gateway.config import Limits, Model
 from headrace.serving.gateway.contract import Contract, ContractMaker
@@ -161,7 +162,10 @@ class Versions:
                 self.name,
             )
         await self._record(
-            "pushed", version, at=str(contract.manifest.get("pushed_at", "")), actor="pusher"
+            "pushed",
+            version,
+            at=str(contract.manifest.get("pushed_at", "")),
+            actor=pusher(contract.manifest.get("pushed_by")),
         )
 
     async def _warm_up(self, contract: Contract) -> None:

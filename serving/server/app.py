@@ -9,6 +9,7 @@ from typing import Any
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from headrace.serving.server.audit import Audit
 from headrace.serving.server.batching.scheduler import Batcher
 from headrace.serving.server.config import files, messages, model_list, session_bundle
 from headrace.serving.server.config.flags import Flags
@@ -20,10 +21,11 @@ from headrace.serving.server.inference import InferenceOptions
 from headrace.serving.server.metrics import DEFAULT_PATH, Metrics
 from headrace.serving.server.models import warmup
 from headrace.serving.server.models.manager import ManagerOptions, ModelManager
+from headrace.serving.server.request_log import RequestLog
 from headrace.serving.server.rest.front_end import RestFrontEnd, RestOptions
 from headrace.serving.server.runtime.loader import Loader
 from headrace.serving.server.runtime.servable import LoadedServable
-from headrace.serving.server.seam import FrontEnd
+from headrace.serving.server.seam import FrontEnd, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,10 @@ class Server:
         )
         self._stopping = threading.Event()
         bundle = session_bundle.build(flags)
-        self.models = ModelManager(self._loading(bundle), _manager_options(flags))
+        self._log = _request_log(flags, self._metrics)
+        self._audit = Audit(flags.audit_file, flags.port) if flags.audit_file else None
+        watchers = [one for one in (self._log, self._audit) if one is not None]
+        self.models = ModelManager(self._loading(bundle), _manager_options(flags), watchers)
         self.front_ends: list[FrontEnd] = []
 
     def start(self) -> None:
@@ -59,7 +64,7 @@ class Server:
         Raises:
             ServingError: a model did not become available, or a port is taken.
         """
-        self.models.configure(self._config)
+        self.models.configure(self._config, _origin(self._flags))
         if self._flags.port or self._flags.grpc_socket_path:
             self._open(self._grpc())
         if self._flags.rest_api_port:
@@ -78,6 +83,10 @@ class Server:
             thread.start()
         for thread in stopping:
             thread.join()
+        if self._log is not None:
+            self._log.stop()
+        if self._audit is not None:
+            self._audit.stop()
 
     def _open(self, front_end: FrontEnd) -> None:
         front_end.start()
@@ -109,7 +118,7 @@ class Server:
     def _grpc(self) -> GrpcFrontEnd:
         flags = self._flags
         return GrpcFrontEnd(
-            PredictionService(self.models, self._metrics, self._inference),
+            PredictionService(self.models, self._metrics, self._inference, self._log),
             ModelService(self.models, self.models.configure, self._metrics.counter),
             GrpcOptions(
                 port=flags.port,
@@ -137,12 +146,13 @@ class Server:
             options,
             self._inference,
             self._metrics if self._metrics_path else None,
+            self._log,
         )
 
     def _poll_config(self) -> None:
         while not self._stopping.wait(self._flags.model_config_file_poll_wait_seconds):
             try:
-                self.models.configure(_model_config(self._flags))
+                self.models.configure(_model_config(self._flags), _origin(self._flags))
             except ServingError as error:
                 logger.error("%s was not taken over: %s", self._flags.model_config_file, error)
 
@@ -167,6 +177,21 @@ def _model_config(flags: Flags) -> Any:
     return model_list.single(flags.model_name, flags.model_base_path)
 
 
+def _origin(flags: Flags) -> str:
+    """Who asks for the configuration of :func:`_model_config`."""
+    if flags.model_config_file:
+        return f"--model_config_file={flags.model_config_file}"
+    return f"--model_base_path={flags.model_base_path}"
+
+
+def _request_log(flags: Flags, observer: Observer) -> RequestLog | None:
+    if not flags.request_log_folder:
+        return None
+    if flags.request_log_rotate_seconds < 1:
+        raise _invalid("request_log_rotate_seconds must be at least 1")
+    return RequestLog(flags.request_log_folder, flags.request_log_rotate_seconds, observer)
+
+
 def _manager_options(flags: Flags) -> ManagerOptions:
     return ManagerOptions(
         poll_seconds=flags.file_system_poll_wait_seconds,
@@ -174,6 +199,7 @@ def _manager_options(flags: Flags) -> ManagerOptions:
         retries=flags.max_num_load_retries,
         retry_seconds=flags.load_retry_interval_micros / 1e6,
         labels_in_advance=flags.allow_version_labels_for_unavailable_models,
+        request_log=bool(flags.request_log_folder),
     )
 
 

@@ -44,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
             server.start()
         except ServingError as error:
             failures.append(error)
+            server.stop(0)
             ended.set()
 
     try:

@@ -168,6 +168,32 @@ class Observer(Protocol):
         """A request was (or could not be) written to the request log."""
 
 
+class RequestLog(Protocol):
+    """Takes samples of what was answered. Calls are cheap and safe from any thread."""
+
+    def add(self, servable: Servable, request: Any, response: Any) -> None:
+        """A request (any of the messages that are answered by a model) was answered."""
+
+    def add_predict(
+        self,
+        servable: Servable,
+        signature: str,
+        inputs: Mapping[str, Array],
+        outputs: Mapping[str, Array],
+    ) -> None:
+        """A Predict that came as arrays was answered."""
+
+
+class Watcher(Protocol):
+    """Is told what becomes of models. Calls are cheap and safe from any thread."""
+
+    def configured(self, models: Any, by: str) -> None:
+        """A ``ModelConfigList`` has been taken over; ``by`` says who or what asked for it."""
+
+    def changed(self, model: str, status: VersionStatus) -> None:
+        """A version has another state."""
+
+
 class FrontEnd(Protocol):
     """A protocol on a port. Made when models are there; ``start`` opens the port."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 FOLDER = "serving"
+#: TensorFlow Serving's program, which keeps no audit trail.
+BINARY = "tensorflow_model_server"
 _CLI = (sys.executable, "-m", "headrace.cli")
 _LOCAL = ("localhost", HOST)
 
@@ -92,7 +95,7 @@ def make(project: Path, home: Path, ports: Ports, *, config: str | None, as_of: 
         store, until = _online(project, home, repo, config, asked["feature_views"])
         services += _redis(store, project, home, config)
         services.append(_features(repo, config, ports.features, moment))
-    services.append(_model_server(name, f"{models}/{name}", ports))
+    services.append(_model_server(name, f"{models}/{name}", ports, gateway.audit))
     changed = {"server": f"{HOST}:{ports.grpc}", "versions": models, "repo": repo, "config": config}
     written = _write(gateway, name, changed, home / FOLDER / "gateway.yaml")
     services.append(_gateway(written, ports.gateway, moment))
@@ -165,9 +168,11 @@ def _features(repo: Path, config: str | None, port: int, moment: list[str]) -> S
     return Service("feature server", command, port, "--features-port", url, f"{url}/health")
 
 
-def _model_server(name: str, base_path: str, ports: Ports) -> Service:
+def _model_server(name: str, base_path: str, ports: Ports, audit: Path | None) -> Service:
     command = [*_CLI, "serve", f"--model_name={name}", f"--model_base_path={base_path}"]
     command += [f"--port={ports.grpc}", f"--rest_api_port={ports.rest}"]
+    if audit is not None and shutil.which(BINARY) is None:
+        command += [f"--audit_file={audit}"]
     url = f"http://{HOST}:{ports.rest}/v1/models/{name}"
     return Service(
         "model server",

@@ -11,13 +11,13 @@ import pytest
 
 
 @pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Callable[[str, str], Path]]:
-    """Mounts a file system of a size below the test's folder: ``mounted("name", "64k")``."""
+def mounted(tmp_path: Path) -> Iterator[Callable[[str | Path, str], Path]]:
+    """Mounts a file system of a size: ``mounted("name", "64k")``, below the test's folder."""
     places: list[Path] = []
 
-    def mount(name: str, size: str) -> Path:
+    def mount(name: str | Path, size: str) -> Path:
         place = tmp_path / name
-        place.mkdir(parents=True)
+        place.mkdir(parents=True, exist_ok=True)
         command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
         if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
             pytest.skip("mounting a tmpfs is not possible here")

@@ -65,6 +65,10 @@ class Flags:
         False, "Answer with tensor_content instead of *_val fields."
     )
     version: bool = _flag(False, "Show the version.")
+    # Not of TensorFlow Serving.
+    request_log_folder: str = _flag("", "Where models' logging_config writes; empty refuses it.")
+    request_log_rotate_seconds: int = _flag(60, "How often a file of logged requests is finished.")
+    audit_file: str = _flag("", "Record here what is loaded, labelled and unloaded, and by whom.")
 
 
 #: Flags of TensorFlow Serving that mean nothing here, with the one value they may have.

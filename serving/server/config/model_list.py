@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from tensorflow_serving.config.model_server_config_pb2 import (
 from headrace.serving.server.errors import Code, ServingError
 
 PLATFORM = "tensorflow"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 def single(name: str, base_path: str) -> Any:
@@ -25,11 +27,18 @@ def single(name: str, base_path: str) -> Any:
     return config
 
 
-def check(new: ModelConfigList, old: ModelConfigList | None = None) -> None:
+def check(
+    new: ModelConfigList, old: ModelConfigList | None = None, *, logging: bool = False
+) -> None:
     """Refuses a list that contradicts itself, or the one it is to replace.
 
+    Args:
+        new: The list.
+        old: The one before.
+        logging: Whether requests can be logged.
+
     Raises:
-        ServingError: INVALID_ARGUMENT.
+        ServingError: INVALID_ARGUMENT; FAILED_PRECONDITION, requests cannot be logged.
     """
     seen = set()
     for config in new.config:
@@ -52,7 +61,21 @@ def check(new: ModelConfigList, old: ModelConfigList | None = None) -> None:
         if platform != PLATFORM:
             raise _invalid(f"Model {config.name} requests unsupported platform {platform}")
         if config.HasField("logging_config"):
-            raise ServingError(Code.FAILED_PRECONDITION, "No request-logger-creator provided.")
+            _check_logging(config, enabled=logging)
+
+
+def _check_logging(config: ModelConfig, *, enabled: bool) -> None:
+    if not enabled:
+        raise ServingError(Code.FAILED_PRECONDITION, "No request-logger-creator provided.")
+    rate = config.logging_config.sampling_config.sampling_rate
+    if not 0 <= rate <= 1:
+        raise _invalid(f"Model {config.name}: sampling_rate is {rate:g}, not from 0 to 1")
+    prefix = config.logging_config.log_collector_config.filename_prefix or config.name
+    if not _PLAIN_NAME.fullmatch(prefix):
+        raise _invalid(
+            f"Model {config.name}: filename_prefix {prefix!r} must be a plain name; the folder is "
+            "that of --request_log_folder"
+        )
 
 
 def _platform(config: ModelConfig) -> str:

@@ -16,12 +16,17 @@ _LONGEST_MESSAGE = 1024
 _STATUS = {code: getattr(grpc.StatusCode, code.name) for code in Code}
 
 
-def handler(answer: Callable[[Any], Any], request: Any) -> grpc.RpcMethodHandler:
-    """A method that takes messages of type ``request``; errors become gRPC's status."""
+def handler(
+    answer: Callable[..., Any], request: Any, *, with_peer: bool = False
+) -> grpc.RpcMethodHandler:
+    """A method that takes messages of type ``request``; errors become gRPC's status.
+
+    ``with_peer`` also gives ``answer`` the client's address.
+    """
 
     def method(message: Any, context: grpc.ServicerContext) -> Any:
         try:
-            return answer(message)
+            return answer(message, context.peer()) if with_peer else answer(message)
         except ServingError as error:
             context.abort(_STATUS[error.code], _shortened(error.message))
         except Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
@@ -22,14 +23,14 @@ class ModelService:
 
     Args:
         models: What is served.
-        configure: Replaces the configuration by a ``ModelServerConfig``.
+        configure: Replaces the configuration by a ``ModelServerConfig``, on whose behalf.
         counter: The present value of a counter by name; 0 for one that is not known.
     """
 
     def __init__(
         self,
         models: Models,
-        configure: Callable[[Any], None],
+        configure: Callable[[Any, str], None],
         counter: Callable[[str], int],
     ) -> None:
         self._models = models
@@ -45,7 +46,7 @@ class ModelService:
                     self._get_model_status, get_model_status_pb2.GetModelStatusRequest
                 ),
                 "HandleReloadConfigRequest": handler(
-                    self._reload, model_management_pb2.ReloadConfigRequest
+                    self._reload, model_management_pb2.ReloadConfigRequest, with_peer=True
                 ),
             },
         )
@@ -65,7 +66,7 @@ class ModelService:
         return response
 
     def _reload(
-        self, request: model_management_pb2.ReloadConfigRequest
+        self, request: model_management_pb2.ReloadConfigRequest, peer: str
     ) -> model_management_pb2.ReloadConfigResponse:
         if request.config.WhichOneof("config") != "model_config_list":
             raise ServingError(
@@ -75,7 +76,7 @@ class ModelService:
             )
         before = {name: self._counter(name) for name in request.metric_names}
         try:
-            self._configure(request.config)
+            self._configure(request.config, f"HandleReloadConfigRequest of {unquote(peer)}")
         except ServingError as error:
             logger.error("ReloadConfig failed: %s", error)
             raise

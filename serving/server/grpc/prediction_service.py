@@ -21,7 +21,7 @@ from headrace.serving.server import inference
 from headrace.serving.server.errors import Code, ServingError
 from headrace.serving.server.grpc.handlers import handler
 from headrace.serving.server.inference import InferenceOptions
-from headrace.serving.server.seam import Entrypoint, Models, Observer, Servable
+from headrace.serving.server.seam import Entrypoint, Models, Observer, RequestLog, Servable
 from headrace.serving.server.timed import TimedServable
 
 NAME = "tensorflow.serving.PredictionService"
@@ -35,12 +35,20 @@ class PredictionService:
         models: What is served.
         observer: Is told of each Predict, Classify and Regress.
         options: What flags change about answers.
+        log: Takes samples, if there is one.
     """
 
-    def __init__(self, models: Models, observer: Observer, options: InferenceOptions) -> None:
+    def __init__(
+        self,
+        models: Models,
+        observer: Observer,
+        options: InferenceOptions,
+        log: RequestLog | None = None,
+    ) -> None:
         self._models = models
         self._observer = observer
         self._options = options
+        self._log = log
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """The service as gRPC takes it."""
@@ -72,6 +80,8 @@ class PredictionService:
                 with acquire(self._models, request.model_spec) as servable:
                     timed = TimedServable(servable, self._observer, api)
                     response = answer(timed, request, self._options)
+                    if self._log is not None:
+                        self._log.add(servable, request, response)
                 code = Code.OK
                 return response
             except ServingError as error:
@@ -90,6 +100,8 @@ class PredictionService:
         spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
         with acquire(self._models, spec) as servable:
             response = inference.multi_inference(servable, request, self._options)
+            if self._log is not None:
+                self._log.add(servable, request, response)
         self._observer.examples(spec.name, inference.example_count(request.input))
         return response
 

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from headrace.serving.server.models import source
 from headrace.serving.server.models.model import Loading, Model, describe
 from headrace.serving.server.models.version import Version
 from headrace.serving.server.runtime.servable import LoadedServable
-from headrace.serving.server.seam import Servable, State, VersionStatus
+from headrace.serving.server.seam import Servable, State, VersionStatus, Watcher
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class ManagerOptions:
         retries: Attempts after the first that failed.
         retry_seconds: Time between attempts.
         labels_in_advance: Whether a new label may point at a version that is not there yet.
+        request_log: Whether a model's ``logging_config`` can be followed.
     """
 
     poll_seconds: float = 1
@@ -42,6 +43,7 @@ class ManagerOptions:
     retries: int = 5
     retry_seconds: float = 60
     labels_in_advance: bool = False
+    request_log: bool = False
 
 
 class ModelManager:
@@ -52,12 +54,17 @@ class ModelManager:
     Args:
         load: Loads and warms up a version: (name, version, folder).
         options: What flags change.
+        watchers: Are told what becomes of models.
     """
 
     def __init__(
-        self, load: Callable[[str, int, str], LoadedServable], options: ManagerOptions
+        self,
+        load: Callable[[str, int, str], LoadedServable],
+        options: ManagerOptions,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self._options = options
+        self._watchers = watchers
         # The first models load side by side; later ones must leave the CPU to requests.
         self._slots = threading.Semaphore(4 * (os.cpu_count() or 1))
         self._loading = Loading(load, self._slots, options.retries, options.retry_seconds)
@@ -71,11 +78,15 @@ class ModelManager:
         self._stop = threading.Event()
         self._poller: threading.Thread | None = None
 
-    def configure(self, config: Any) -> None:
+    def configure(self, config: Any, by: str) -> None:
         """Serves the models of a ``ModelServerConfig``, and no others.
 
         Blocks until the models that are new have an available version. A configuration that is
         refused changes nothing.
+
+        Args:
+            config: The configuration.
+            by: Who or what asks for it.
 
         Raises:
             ServingError: the configuration contradicts itself or the one before, or a new model
@@ -86,10 +97,13 @@ class ModelManager:
                 self._check_empty()
                 return
             wanted = config.model_config_list
-            model_list.check(wanted, self._config.model_config_list if self._config else None)
+            old = self._config.model_config_list if self._config else None
+            model_list.check(wanted, old, logging=self._options.request_log)
             self._labels = self._checked_labels(wanted)
             first = self._config is None
             self._config = config
+            for watcher in self._watchers:
+                watcher.configured(wanted, by)
             names = {one.name for one in wanted.config}
             before = self._models
             new = [name for name in names if name not in before]
@@ -177,6 +191,8 @@ class ModelManager:
         elif self._owners[name, status.version] is not model:
             return  # the end of a model that was taken out and has come back since
         self._status[name] = {**self._status.get(name, {}), status.version: status}
+        for watcher in self._watchers:
+            watcher.changed(name, status)
 
     def _start_polling(self) -> None:
         if self._options.poll_seconds == 0:

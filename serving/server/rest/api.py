@@ -31,7 +31,7 @@ from headrace.serving.server.rest.http_protocol import Request
 from headrace.serving.server.rest.response import JSON, Response, error
 from headrace.serving.server.rest.routes import Target
 from headrace.serving.server.runtime.signatures import DEFAULT_SIGNATURE
-from headrace.serving.server.seam import Entrypoint, Models, Observer, Servable
+from headrace.serving.server.seam import Entrypoint, Models, Observer, RequestLog, Servable
 from headrace.serving.server.timed import TimedServable
 
 _LOGGER = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class RestApi:
         options: What flags change about answers.
         cors: Whether answers allow web pages from elsewhere to read them.
         max_body: Bytes that a compressed body may have when it is not compressed.
+        log: Takes samples, if there is one.
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class RestApi:
         *,
         cors: bool,
         max_body: int,
+        log: RequestLog | None = None,
     ) -> None:
         self._models = models
         self._observer = observer
         self._options = options
         self._headers = (JSON, *_CORS) if cors else (JSON,)
         self._max_body = max_body
+        self._log = log
         self._methods = {
             "predict": self._predict,
             "classify": self._classify,
@@ -129,6 +132,8 @@ class RestApi:
                 )
             inputs, form = read_predict(document, signature.inputs)
             outputs = self._timed(servable, "Predict").run(name, inputs)
+            if self._log is not None:
+                self._log.add_predict(servable, name, inputs, outputs)
         return write_rows(outputs) if form is Form.ROWS else write_columns(outputs)
 
     def _classify(self, target: Target, document: dict[str, Any]) -> bytes:
@@ -136,16 +141,20 @@ class RestApi:
         request.model_spec.signature_name = read_signature_name(document)
         read_examples(document, request.input)
         with self._acquire(target) as servable:
-            timed = self._timed(servable, "Classify")
-            return write_classes(inference.classify(timed, request, self._options).result)
+            response = inference.classify(self._timed(servable, "Classify"), request, self._options)
+            if self._log is not None:
+                self._log.add(servable, request, response)
+        return write_classes(response.result)
 
     def _regress(self, target: Target, document: dict[str, Any]) -> bytes:
         request = regression_pb2.RegressionRequest()
         request.model_spec.signature_name = read_signature_name(document)
         read_examples(document, request.input)
         with self._acquire(target) as servable:
-            timed = self._timed(servable, "Regress")
-            return write_values(inference.regress(timed, request, self._options).result)
+            response = inference.regress(self._timed(servable, "Regress"), request, self._options)
+            if self._log is not None:
+                self._log.add(servable, request, response)
+        return write_values(response.result)
 
     def _acquire(self, target: Target) -> AbstractContextManager[Servable]:
         return self._models.acquire(target.model, target.version, target.label)

@@ -19,7 +19,7 @@ from headrace.serving.server.rest import documents, routes
 from headrace.serving.server.rest.api import RestApi
 from headrace.serving.server.rest.http_protocol import HttpProtocol, Limits, Request, Respond
 from headrace.serving.server.rest.response import TEXT, Response, error, page
-from headrace.serving.server.seam import Models, Observer, VersionStatus
+from headrace.serving.server.seam import Models, Observer, RequestLog, VersionStatus
 
 _SWEEP_SECONDS = 1.0
 _DRAIN_SECONDS = 0.02
@@ -60,6 +60,7 @@ class RestFrontEnd:
         options: Port, threads, limits.
         inference_options: What flags change about answers.
         metrics: What is shown on ``options.metrics_path``; None to show nothing.
+        log: Takes samples of requests, if there is one.
 
     Raises:
         ServingError: UNAVAILABLE, the port is taken or not allowed.
@@ -72,6 +73,7 @@ class RestFrontEnd:
         options: RestOptions,
         inference_options: InferenceOptions,
         metrics: Metrics | None = None,
+        log: RequestLog | None = None,
     ) -> None:
         self._models = models
         self._options = options
@@ -81,6 +83,7 @@ class RestFrontEnd:
             inference_options,
             cors=options.cors,
             max_body=options.limits.body,
+            log=log,
         )
         self._own: dict[str, Callable[[], Response]] = {
             "/healthz": lambda: Response(200, b'{"status": "alive"}\n'),

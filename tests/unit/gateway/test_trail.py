@@ -107,6 +107,33 @@ def test_without_a_gateway_the_model_servers_newest_version_counts(tmp_path):
         assert f"version {version} answered" in shown
 
 
+def test_a_server_that_was_killed_holds_nothing_when_it_is_back(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    trail, actor, stable = Trail(path), "model server one", {"label": "stable", "by": "a reload"}
+    for hour, (what, model, version, detail) in enumerate(
+        [
+            ("server started", "", 0, {}),
+            ("available", "flights", 1, {}),
+            ("available", "flights", 2, {}),
+            ("labelled", "flights", 1, stable),
+            ("server started", "", 0, {}),
+            ("available", "flights", 1, {}),
+        ]
+    ):
+        at = f"2026-01-01T{hour:02}:00:00+00:00"
+        trail.record(Event(what, model, version, actor, at, detail))
+    before = _history(path, "flights", "--at", "2026-01-01T03:30:00Z").stdout
+    assert "flights version 2 answered" in before
+    assert "flights version 1 (label stable) answered" in before
+    assert "No version" in _history(path, "flights", "--at", "2026-01-01T04:30:00Z").stdout
+    after = _history(path, "flights", "--at", "2026-01-01T05:30:00Z").stdout
+    assert "version 1 answered" in after
+    assert "stable" not in after
+    listed = " ".join(_history(path, "flights").stdout.split())
+    assert "labelled stable" in listed
+    assert "server started" in listed
+
+
 def test_a_missing_trail_is_an_error_that_says_where_it_should_be(tmp_path):
     shown = _history(tmp_path / "audit.jsonl")
     assert isinstance(shown.exception, ConfigError)

@@ -25,19 +25,23 @@ from tests.integration.serving.conftest import (
     model_config,
     model_entry,
 )
+from tests.support.mounts import mounted  # noqa: F401
 
 MODEL = "numbered"
 CLIENTS = Path(__file__).with_name("clients.py")
 
 
 class Replica:
-    """A server process; every second it looks for versions and for its configuration."""
+    """A server process; every second it looks for versions and for its configuration.
+
+    Requests are logged where the configuration says so.
+    """
 
     def __init__(self, folder: Path, exports: Path, *arguments: str) -> None:
         self.base = folder / MODEL
         self.export = exports / MODEL
         self.config = folder / "models.config"
-        self.log = folder / "log"
+        self.log, self.requests = folder / "log", folder / "requests"
         self.grpc_port, self.rest_port = free_port(), free_port()
         self.add(1)
         add_version(folder / "slow", 1, exports / "slow")
@@ -46,7 +50,8 @@ class Replica:
         command = [sys.executable, "-m", "headrace.serving.server", *arguments]
         command += [f"--port={self.grpc_port}", f"--rest_api_port={self.rest_port}"]
         command += [f"--model_config_file={self.config}", "--enable_batching"]
-        command += ["--model_config_file_poll_wait_seconds=1"]
+        command += ["--model_config_file_poll_wait_seconds=1", "--request_log_rotate_seconds=1"]
+        command += [f"--request_log_folder={self.requests}"]
         with self.log.open("w") as output:
             environment = {**os.environ, "COLUMNS": "200"}
             self.process = subprocess.Popen(

@@ -9,7 +9,9 @@ from __future__ import annotations
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import pytest
@@ -105,6 +107,20 @@ def test_a_config_file_that_becomes_bad(server: Replica, traffic: Traffic) -> No
     traffic.answers_with(version)
     server.config.write_text(good)
     push(server)
+
+
+def test_a_full_disk_under_the_request_log(
+    server: Replica, traffic: Traffic, mounted: Callable[[Path, str], Path]
+) -> None:
+    version = push(server)
+    place = mounted(server.requests, "64k")
+    logged = "logging_config { sampling_config { sampling_rate: 1 } }"
+    entry = model_entry(MODEL, server.base, logged)
+    server.config.write_text(model_config(entry, *server.entries[1:]))
+    eventually(lambda: server.says(f"logged requests of {MODEL} are lost"))
+    traffic.answers_with(version)
+    assert not list(place.glob(".*")), "no part of a file is left"
+    server.config.write_text(model_config(*server.entries))
 
 
 def test_sigterm_with_requests_in_flight(replicas: tuple[Replica, Replica]) -> None:
