@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import shutil
 from pathlib import Path
-
-from packaging.specifiers import SpecifierSet
 
 from headrace.components.shared.errors import ConfigError, StorageError
 from headrace.serving.edge.bundle import Manifest
@@ -47,12 +46,12 @@ def require_runtime(manifest: Manifest, variant: str) -> None:
         )
     onnx = manifest.variants[variant].file.endswith(".onnx")
     for library in ("onnxruntime" if onnx else "ai_edge_litert", "numpy"):
-        needed = manifest.runtime.get(library, "")
+        needed = manifest.runtime.get(library, ">=0")
         try:
             found = importlib.metadata.version(library)
         except importlib.metadata.PackageNotFoundError:
             found = ""
-        if not found or not SpecifierSet(needed).contains(found, prereleases=True):
+        if not found or _release(found) < _release(needed.removeprefix(">=")):
             raise UpdateError(
                 f"{manifest.model} version {manifest.version} needs {library}{needed}; this "
                 f"device has {found or 'none'}.",
@@ -76,3 +75,9 @@ def require_space(folder: Path, needed: int) -> None:
             f"{folder} has {free:,} bytes free, and the new version needs {needed:,}.",
             fix="Free space, and update again; what answered goes on answering.",
         )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version: those of 2.10.0rc1 are 2 and 10; `packaging` may not be here."""
+    numbers = re.match(r"\d+(\.\d+)*", version)
+    return tuple(map(int, re.sub(r"(\.0+)+$", "", numbers[0]).split("."))) if numbers else ()
