@@ -60,7 +60,7 @@ class TfliteEngine:
     """
 
     def __init__(self, path: Path, threads: int) -> None:
-        self._path = str(path)
+        self._content = path.read_bytes()
         self._threads = threads
         self._single = self._interpreter()
         self._inputs = [one["index"] for one in self._single.get_input_details()]
@@ -101,7 +101,7 @@ class TfliteEngine:
     def _interpreter(self) -> Any:
         from ai_edge_litert.interpreter import Interpreter
 
-        interpreter = Interpreter(self._path, num_threads=self._threads)
+        interpreter = Interpreter(model_content=self._content, num_threads=self._threads)
         interpreter.allocate_tensors()
         return interpreter
 

@@ -1,7 +1,8 @@
-"""The logarithm that TensorFlow computes for 32-bit numbers, bit for bit.
+"""TensorFlow's logarithm of 32-bit numbers.
 
-TensorFlow's (``plog_impl_float`` of Eigen, as TensorFlow's wheels have it) differs from NumPy's by
-a few units in the last place, which scaling by a small deviation makes visible.
+It differs from NumPy's by a few units in the last place, which scaling by a small deviation makes
+visible. This is ``plog_impl_float`` of Eigen as TensorFlow's wheels have it, bit for bit where
+TensorFlow computes eight numbers at a time; the last few of an array it leaves to C's functions.
 """
 
 from __future__ import annotations
