@@ -8,6 +8,9 @@ of a small request. What is used of its inside is named here and nowhere else.
 from __future__ import annotations
 
 import os
+import socket
+import ssl
+import struct
 from typing import Any
 
 import hiredis
@@ -29,7 +32,7 @@ class Connections:
     def __init__(self, client: Any) -> None:
         """Wraps a client of one server."""
         self.client = client
-        self._idle: list[Any] = []
+        self._idle: list[_Line] = []
         self._process = os.getpid()
 
     def exchange(self, message: bytes, count: int) -> list[Any]:
@@ -44,19 +47,16 @@ class Connections:
         if self._process != os.getpid():  # after a fork the sockets are the parent's, too
             self._idle, self._process = [], os.getpid()
         try:
-            connection = self._idle.pop()
+            line = self._idle.pop()
         except IndexError:
-            connection = self.client.connection_pool.get_connection()
+            line = _Line(self.client.connection_pool.get_connection())
         try:
-            return connection.retry.call_with_retry(  # type: ignore[no-any-return]
-                lambda: _exchange(connection, message, count),
-                lambda error: connection.disconnect(),
-            )
+            return line.exchange(message, count)
         except BaseException:
-            connection.disconnect()
+            line.close()
             raise
         finally:
-            self._idle.append(connection)
+            self._idle.append(line)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -64,26 +64,65 @@ class Connections:
         self.client.close()
 
 
-def _exchange(connection: Any, message: bytes, count: int) -> list[Any]:
-    if connection._sock is None:
-        connection.connect()
-    socket = connection._sock
-    reader = hiredis.Reader(replyError=connection._parser.parse_error, notEnoughData=_MORE)
-    replies: list[Any] = []
-    try:
-        socket.sendall(message)
-        while len(replies) < count:
-            data = socket.recv(_READ_SIZE)
-            if not data:
-                raise redis.ConnectionError("Connection closed by server.")
-            reader.feed(data)
-            while (reply := reader.gets()) is not _MORE:
-                replies.append(reply)
-    except TimeoutError as error:
-        raise redis.TimeoutError("Timeout reading from socket") from error
-    except OSError as error:
-        raise redis.ConnectionError(f"Error while talking to the server: {error}") from error
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-    return replies
+class _Line:
+    """One of redis-py's connections, with a parser of our own; it opens itself when it is used."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._socket: Any = None
+        self._replies: Any = None
+
+    def exchange(self, message: bytes, count: int) -> list[Any]:
+        replies: list[Any] = self._connection.retry.call_with_retry(
+            lambda: self._exchange(message, count), lambda error: self.close()
+        )
+        return replies
+
+    def close(self) -> None:
+        self._connection.disconnect()
+        self._socket = None
+
+    def _open(self) -> None:
+        if self._connection._sock is None:
+            self._connection.connect()
+        self._socket = _timed_by_kernel(self._connection._sock)
+        self._replies = hiredis.Reader(
+            replyError=self._connection._parser.parse_error, notEnoughData=_MORE
+        )
+
+    def _exchange(self, message: bytes, count: int) -> list[Any]:
+        if self._socket is None:
+            self._open()
+        receive, parser = self._socket.recv, self._replies
+        replies: list[Any] = []
+        try:
+            self._socket.sendall(message)
+            while len(replies) < count:
+                data = receive(_READ_SIZE)
+                if not data:
+                    raise redis.ConnectionError("Connection closed by server.")
+                parser.feed(data)
+                while (reply := parser.gets()) is not _MORE:
+                    replies.append(reply)
+        except (TimeoutError, BlockingIOError) as error:
+            raise redis.TimeoutError("Timeout reading from socket") from error
+        except OSError as error:
+            raise redis.ConnectionError(f"Error while talking to the server: {error}") from error
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
+
+def _timed_by_kernel(connected: socket.socket) -> socket.socket:
+    """The socket with its time-out left to the kernel, whose calls then raise BlockingIOError.
+
+    Python would ask the kernel twice for each call: whether it may, and to do it. TLS needs that.
+    """
+    seconds = connected.gettimeout()
+    if seconds and not isinstance(connected, ssl.SSLSocket):
+        limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        connected.settimeout(None)
+    return connected
