@@ -107,6 +107,24 @@ def update(
     )
 
 
+@app.command("c-header")
+def c_header(
+    bundle: BundleArgument,
+    public_key: KeyOption,
+    variant: VariantOption = None,
+    to: Annotated[Path, typer.Option(metavar="FILE", help="The header.")] = Path("model_data.h"),
+    limit: Annotated[int, typer.Option(help="Largest model, in KiB.", min=1)] = 256,
+) -> None:
+    """Write a model as a C header for a microcontroller, after checking the bundle."""
+    from headrace.serving.edge.bundle import check_bundle, read_public_keys
+    from headrace.serving.edge.microcontroller.header import write_header
+
+    manifest = check_bundle(bundle, read_public_keys(public_key))
+    name = variant or manifest.default
+    size = write_header(bundle, manifest, name, to, limit=limit * 1024)
+    typer.echo(f"{to}: {manifest.model} version {manifest.version}, {name}, {size:,} bytes")
+
+
 @app.command()
 def predict(
     bundle: BundleArgument,

@@ -1,0 +1,1 @@
+"""A model as a C header, for TensorFlow Lite for Microcontrollers."""
