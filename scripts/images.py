@@ -45,12 +45,11 @@ class Role:
     packages: tuple[str, ...] = ()
 
 
+_TENSORFLOW = ("data", "tfx", "serving", "edge", "edge-export")
 ROLES = {
-    "core": Role("pipeline steps without TensorFlow", ("data", "feast")),
-    "tfx": Role("pipeline steps with TensorFlow", ("data", "tfx", "serving")),
-    "tfx-gpu": Role(
-        "pipeline steps on GPUs", ("data", "tfx", "serving"), ("requirements/gpu.txt",)
-    ),
+    "core": Role("pipeline steps without TensorFlow", ("data", "feast", "edge")),
+    "tfx": Role("pipeline steps with TensorFlow", _TENSORFLOW),
+    "tfx-gpu": Role("pipeline steps on GPUs", _TENSORFLOW, ("requirements/gpu.txt",)),
     "serving": Role("feature server and gateway", ("serving", "feast")),
 }
 USUAL = ("core", "tfx", "serving")

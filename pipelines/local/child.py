@@ -25,6 +25,8 @@ from headrace.pipelines.local.processes import die_with_parent, set_name
 MODULE_NAME = "ephemeral_component"
 #: Tells which step a process belongs to that outlives it.
 STEP_VARIABLE = "HEADRACE_STEP"
+#: Tells a step the run home; on a cluster there is none.
+HOME_VARIABLE = "HEADRACE_HOME"
 
 
 def enter(request: Mapping[str, Any]) -> None:
@@ -46,6 +48,7 @@ def enter(request: Mapping[str, Any]) -> None:
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     os.environ.update(request["env"])
     os.environ[STEP_VARIABLE] = request["id"]
+    os.environ[HOME_VARIABLE] = request["home"]
     # `python3` in a step's command must be the interpreter that runs the pipeline.
     folder = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])

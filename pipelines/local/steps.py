@@ -156,7 +156,7 @@ class StepRunner:
             workspace = self._workspace(leaf, attempt)
             try:
                 message = kfp.executor_input(leaf.component, arguments, workspace.root)
-                workspace.write(self._command(leaf, message), executor)
+                workspace.write(self._command(leaf, message), executor, services.home)
                 handle = process.submit(
                     f"{leaf.record.name}#{attempt}", workspace.request, executor.env
                 )
@@ -270,7 +270,7 @@ class Workspace:
         with self.files.log.open("a" if attempt else "w", encoding="utf-8") as stream:
             stream.write(f"--- attempt {attempt + 1} ---\n" if attempt else "")
 
-    def write(self, command: list[str], executor: Executor) -> None:
+    def write(self, command: list[str], executor: Executor, home: Home) -> None:
         """Writes the request."""
         is_python = executor.source is not None
         request = {
@@ -278,6 +278,7 @@ class Workspace:
             "argv": command[4:] if is_python else command,
             "source": command[3] if is_python else None,
             "env": executor.env,
+            "home": str(home.path),
             "log": str(self.files.log),
             "error": str(self.files.error),
             "cwd": str(Path.cwd()),

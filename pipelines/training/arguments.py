@@ -47,6 +47,7 @@ def arguments(folder: Path, *, home: Path, overrides: Sequence[str] = ()) -> dic
     values = project.model_dump(mode="json", exclude_none=True)
     return {
         **{name: values[name] for name in _SECTIONS},
+        "edge": values.get("edge", {}),
         "project": project.name,
         "sources": {
             name: source.model_dump(mode="json", exclude_none=True)

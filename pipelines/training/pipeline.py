@@ -12,6 +12,7 @@ from kfp import dsl
 
 from headrace.components.data.example_gen.component import example_gen
 from headrace.components.data.ingest.component import ingest
+from headrace.components.deployment.edge_export.component import edge_export
 from headrace.components.deployment.infra_validator.component import infra_validator
 from headrace.components.deployment.pusher.component import pusher
 from headrace.components.deployment.resolver.component import resolver
@@ -54,6 +55,7 @@ def training_pipeline(
     promotion: dict,
     serving_destination: str,
     serving: dict,
+    edge: dict,
     features_code: dict,
     repo_code: dict,
     preprocessing_code: dict,
@@ -80,6 +82,7 @@ def training_pipeline(
         promotion: When a challenger replaces the champion.
         serving_destination: Folder or URI of pushed models.
         serving: The section `serving` of project.yaml.
+        edge: Which forms of the model go to devices; empty for none.
         features_code: Files for `feature_builder`: features.py, or nothing.
         repo_code: Files of the Feast repository, or nothing.
         preprocessing_code: Files for `transform`: preprocessing.py.
@@ -151,6 +154,15 @@ def training_pipeline(
             promotion=promotion,
         )
         loaded = infra_validator(model=model, examples=examples, name=project, serving=serving)
+        exported = edge_export(
+            model=model,
+            examples=examples,
+            name=project,
+            asked=joined.outputs["asked"],
+            label=label,
+            evaluation=evaluation,
+            edge=edge,
+        )
         accepted = model_gate(
             evaluation_blessed=evaluated.outputs["blessed"],
             evaluation_verdict=evaluated.outputs["verdict"],
@@ -158,6 +170,8 @@ def training_pipeline(
             challenger_verdict=compared.outputs["verdict"],
             infra_blessed=loaded.outputs["blessed"],
             infra_verdict=loaded.outputs["verdict"],
+            edge_blessed=exported.outputs["blessed"],
+            edge_verdict=exported.outputs["verdict"],
         )
         with dsl.If(accepted.outputs["Output"] == True, name="blessed"):  # noqa: E712
             pusher(
@@ -165,6 +179,7 @@ def training_pipeline(
                 schema=schema,
                 statistics=statistics,
                 warmup=loaded.outputs["warmup"],
+                bundle=exported.outputs["bundle"],
                 name=project,
                 data_version=data_version,
                 asked=joined.outputs["asked"],

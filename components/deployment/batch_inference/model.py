@@ -26,7 +26,11 @@ _SHOWN = 5
 
 
 class Model:
-    """A loaded version."""
+    """A loaded version.
+
+    Attributes:
+        loaded: As TensorFlow has it.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Loads it.
@@ -40,8 +44,8 @@ class Model:
         import tensorflow as tf
 
         # The signature alone would let the variables go.
-        self._loaded = tf.saved_model.load(str(folder))
-        signatures = self._loaded.signatures
+        self.loaded = tf.saved_model.load(str(folder))
+        signatures = self.loaded.signatures
         if RAW_SIGNATURE not in signatures:
             raise ConfigError(
                 f"The model has no signature {RAW_SIGNATURE!r}, but {', '.join(signatures)}.",
@@ -75,13 +79,21 @@ class Model:
         Raises:
             DataError: a column is missing or has values of a wrong type.
         """
-        self._check_columns(table)
-        columns = {name: _values(table[name], kind) for name, kind in self._kinds.items()}
+        columns = self.tensors(table)
         rejected = self._rejected(table)
         kept = np.flatnonzero(rejected.is_null().to_numpy())
         answers = self._answers(columns, kept)
         frame = pl.DataFrame({name: _spread(answers[name], kept, len(table)) for name in answers})
         return frame.with_columns(rejected)
+
+    def tensors(self, table: pl.DataFrame) -> dict[str, np.ndarray]:
+        """The columns that it takes as named raw tensors of shape ``[rows]``.
+
+        Raises:
+            DataError: a column is missing or has values of a wrong type.
+        """
+        self._check_columns(table)
+        return {name: _values(table[name], kind) for name, kind in self._kinds.items()}
 
     def _answers(self, columns: Mapping[str, np.ndarray], kept: np.ndarray) -> dict[str, Any]:
         import tensorflow as tf

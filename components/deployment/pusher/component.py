@@ -13,6 +13,7 @@ def pusher(
     schema: dsl.Input[dsl.Artifact],
     statistics: dsl.Input[dsl.Artifact],
     warmup: dsl.Input[dsl.Artifact],
+    bundle: dsl.Input[dsl.Artifact],
     name: str,
     data_version: str,
     asked: dict,
@@ -23,7 +24,9 @@ def pusher(
 ) -> NamedTuple("Outputs", [("version", int), ("verdict", str)]):
     """Publishes the SavedModel as the next version, where TensorFlow Serving looks.
 
-    The version appears whole or not at all. A model that is live already is not pushed again.
+    The version appears whole or not at all. A model that is live already is not pushed again. What
+    devices get of it is signed with the key that `HEADRACE_EDGE_SIGNING_KEY` names, on one machine
+    with that of the run home, and appears beside it as `edge/<version>`.
 
     Args:
         model: SavedModel, blessed by every gate.
@@ -31,6 +34,7 @@ def pusher(
         statistics: TFX ExampleStatistics, recorded with the version for drift checks.
         warmup: From `infra_validator`: requests that a server replays before the version serves;
             may be empty.
+        bundle: From `edge_export`: what devices get, to be signed; may be empty.
         name: Model name.
         data_version: Recorded in the manifest.
         asked: From `historical_features`, recorded in the manifest: which feature service, and
@@ -55,6 +59,7 @@ def pusher(
         schema=Path(schema.path),
         statistics=Path(statistics.path),
         warmup=Path(warmup.path),
+        edge=Path(bundle.path),
         name=name,
         record={
             "data_version": data_version,

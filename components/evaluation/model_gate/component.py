@@ -13,6 +13,8 @@ def model_gate(
     challenger_verdict: str,
     infra_blessed: bool,
     infra_verdict: str,
+    edge_blessed: bool,
+    edge_verdict: str,
     summary: dsl.Output[dsl.Markdown],
 ) -> bool:
     """Blesses the model when every check did; the run goes on either way.
@@ -24,6 +26,8 @@ def model_gate(
         challenger_verdict: From `challenger`.
         infra_blessed: From `infra_validator`.
         infra_verdict: From `infra_validator`.
+        edge_blessed: From `edge_export`.
+        edge_verdict: From `edge_export`.
         summary: All verdicts.
 
     Returns:
@@ -38,6 +42,7 @@ def model_gate(
             "evaluator": (evaluation_blessed, evaluation_verdict),
             "challenger": (challenger_blessed, challenger_verdict),
             "infra_validator": (infra_blessed, infra_verdict),
+            "edge_export": (edge_blessed, edge_verdict),
         }
     )
     Path(summary.path).write_text(text)

@@ -58,6 +58,7 @@ DEFAULTS: Mapping[str, Step] = {
     "evaluator": _TRAINING,
     "challenger": _DATA,
     "infra_validator": _TRAINING,
+    "edge_export": _TRAINING,
     "model_gate": _SMALL,
     "pusher": _SMALL.model_copy(update=_AGAIN),
     "batch_inference": _TRAINING.model_copy(update=_AGAIN),

@@ -18,6 +18,7 @@ from headrace.components.shared.config.data import (
     Split,
     Validation,
 )
+from headrace.components.shared.config.edge import Edge
 from headrace.components.shared.config.model import (
     METRICS,
     Evaluation,
@@ -68,6 +69,7 @@ class Project(Section):
     evaluation: Evaluation = Evaluation()
     promotion: Promotion = Promotion()
     serving: Serving = Serving()
+    edge: Edge | None = Field(None, description="export for devices; left out: none")
     platform: Platform = Platform()
 
     @model_validator(mode="after")
@@ -81,6 +83,25 @@ class Project(Section):
                     f"{key}: {metric!r} is not a metric of {self.label.task}. "
                     f"{nearest(metric, METRICS[self.label.task])}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _edge_fits_the_task(self) -> Project:
+        if self.edge is None:
+            return self
+        sliced = {column for columns in self.evaluation.slices for column in columns}
+        for column in self.edge.slices:
+            if column not in sliced:
+                raise ValueError(f"edge.slices: {column!r} is not in evaluation.slices")
+        for variant in self.edge.variants if self.label.task == "regression" else ():
+            limits = self.edge.limits(variant, self.label.task)
+            if limits.max_difference is None:
+                raise ValueError(
+                    f"edge.thresholds: a regression needs max_difference for {variant}, in the "
+                    "label's unit"
+                )
+            if limits.flips is not None:
+                raise ValueError(f"edge.thresholds: {variant}: a regression has no flips")
         return self
 
 

@@ -117,7 +117,7 @@ def test_the_runner_and_stock_kfp_read_a_file_with_two_documents(tmp_path, kubef
     path.write_text(kubeflow)
     pipeline = spec.load(path)
     assert pipeline.name == "training"
-    assert len(pipeline.executors) == 20
+    assert len(pipeline.executors) == 21
     assert components.load_component_from_file(str(path)).platform_spec.platforms["kubernetes"]
 
 

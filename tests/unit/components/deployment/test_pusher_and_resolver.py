@@ -25,7 +25,7 @@ def place(tmp_path):
             (folder / "Split-train" / "FeatureStats.pb").write_text(name)
             return folder
 
-        def push(self, name, statistics="s", keep=5, warmup=b""):
+        def push(self, name, statistics="s", keep=5, warmup=b"", edge=None):
             schema = tmp_path / "schema"
             schema.mkdir(exist_ok=True)
             (schema / "schema.pbtxt").write_text("")
@@ -35,6 +35,7 @@ def place(tmp_path):
                 schema=schema,
                 statistics=self.statistics(statistics),
                 warmup=tmp_path / "warmup",
+                edge=edge or tmp_path / "no-edge",
                 name="tiny",
                 record={"data_version": "v"},
                 destination=self.destination,

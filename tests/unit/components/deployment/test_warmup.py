@@ -21,6 +21,7 @@ def pushed(validated, trained, schema_artifact, statistics_artifact, tmp_path):
         schema=schema_artifact,
         statistics=statistics_artifact,
         warmup=validated[1] / "good",
+        edge=tmp_path / "no-edge",
         name="tiny",
         record={},
         destination=str(tmp_path / "models"),
