@@ -71,7 +71,7 @@ class EdgeModel:
         Raises:
             EdgeError: a feature is unknown, absent or of a wrong type.
         """
-        return self.predict_transformed(self._transformed_row(row))
+        return self.predict_transformed(self.transform(row))
 
     def predict_batch(self, columns: Mapping[str, Any]) -> dict[str, Array]:
         """Answers for many rows.
@@ -100,7 +100,7 @@ class EdgeModel:
         }
 
     def predict_transformed(self, features: Mapping[str, Array]) -> dict[str, Any]:
-        """Answers for one row of what the model file takes, as ``Preprocessing`` gives it."""
+        """Answers for one row of what the model file takes, as :meth:`transform` gives it."""
         answers = self._engine.one([encode(features[name]) for name, encode in self._inputs])
         return {
             name: value.item() if value.size == 1 else value.reshape(-1)
@@ -111,7 +111,8 @@ class EdgeModel:
             )
         }
 
-    def _transformed_row(self, row: Mapping[str, Any]) -> dict[str, Array]:
+    def transform(self, row: Mapping[str, Any]) -> dict[str, Array]:
+        """What the model file takes for a row; raises what :meth:`predict` does."""
         if self._preprocessing:
             return self._preprocessing.transform_row(row)
         arrays, _ = self._features.columns({name: [value] for name, value in row.items()})
