@@ -98,7 +98,7 @@ def update(
 
     keys = read_public_keys(public_key)
     done = update_device(source, to, keys, version=version, variant=variant)
-    if done.version == done.before:
+    if done.version == done.before and not done.transferred:
         typer.echo(f"Version {done.version} is active already.")
         return
     before = f", after version {done.before}" if done.before else ""

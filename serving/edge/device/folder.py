@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from headrace.components.shared import files
+from headrace.serving.edge.bundle import MANIFEST, BundleError, Manifest
 from headrace.serving.edge.device.errors import UpdateError
 
 _CURRENT = "current"
@@ -39,6 +40,14 @@ class DeviceFolder:
     def previous(self) -> int | None:
         """The version that answered before."""
         return self._linked(_PREVIOUS)
+
+    def model(self) -> str | None:
+        """The name of the active model, as far as its manifest can be read."""
+        try:
+            content = (self.current / MANIFEST).read_bytes()
+            return Manifest.from_json(content, where=str(self.current)).model
+        except (OSError, BundleError):
+            return None
 
     def path(self, version: int) -> Path:
         """Where the bundle of a version is."""
@@ -70,8 +79,7 @@ class DeviceFolder:
         with files.writing(self.root, way_out=_WAY_OUT):
             self.root.mkdir(parents=True, exist_ok=True)
             try:
-                lock = self._locked(".update.lock", fcntl.LOCK_NB)
-                with lock:
+                with self._locked(".update.lock", fcntl.LOCK_NB):
                     yield
             except BlockingIOError:
                 raise UpdateError(
@@ -100,21 +108,16 @@ class DeviceFolder:
             self._rejected(version).unlink(missing_ok=True)
             self._link(_CURRENT, version)
 
-    def roll_back(self, version: int, reason: str) -> int | None:
-        """Rejects a version; if it is the active one, the previous one answers again.
-
-        Returns:
-            The active version; None when there is no other.
-        """
+    def roll_back(self, version: int, reason: str) -> None:
+        """Rejects a version; if it is the active one, the previous one, if any, answers again."""
         with self._locked(".links.lock"):
-            files.write_text(self._rejected(version), f"{reason}\n")
             if self.active() == version:
                 good = self.previous()
                 if good in (None, version):
                     self.current.unlink()
                 else:
                     self._link(_CURRENT, good)
-            return self.active()
+            files.write_text(self._rejected(version), f"{reason}\n")
 
     def clean(self) -> None:
         """Removes versions that neither answer nor answered before, and what had arrived."""
@@ -130,7 +133,7 @@ class DeviceFolder:
     def _linked(self, name: str) -> int | None:
         try:
             version = int((self.root / name).readlink().name)
-        except FileNotFoundError:
+        except (OSError, ValueError):  # there is no link, or it is none of ours
             return None
         return version if self.path(version).is_dir() else None
 

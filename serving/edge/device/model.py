@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from headrace.components.shared.errors import HeadraceError, StorageError
-from headrace.serving.edge.bundle import check_bundle
+from headrace.components.shared.errors import ConfigError, HeadraceError, StorageError
+from headrace.serving.edge.bundle import check_bundle, read_public_keys
 from headrace.serving.edge.device.errors import UpdateError
 from headrace.serving.edge.device.folder import DeviceFolder
 from headrace.serving.edge.device.runtime import EdgeModel, explained, load
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _log = logging.getLogger(__name__)
 
@@ -37,26 +34,28 @@ class DeviceModel:
 
     Args:
         folder: The device's folder.
-        keys: Trusted public keys; nothing that they have not signed is run.
+        public_key: PEM file of the trusted keys, read for each version: nothing that they have not
+            signed is run.
         variant: Name of the variant; None is the default of each version.
         threads: Of the interpreter.
         interval: Seconds between two looks at which version is active.
 
     Raises:
+        ConfigError: there are no public keys in the file.
         UpdateError: there is no version that can start.
     """
 
     def __init__(
         self,
         folder: Path,
-        keys: Sequence[Ed25519PublicKey],
+        public_key: Path,
         *,
         variant: str | None = None,
         threads: int = 1,
         interval: float = 1.0,
     ) -> None:
         self._folder = DeviceFolder(folder)
-        self._keys = keys
+        self._public_key = public_key
         self._variant = variant
         self._threads = threads
         self._running = self._first()
@@ -93,14 +92,29 @@ class DeviceModel:
             return running.model.predict_batch(columns)
 
     def _first(self) -> _Running:
-        active = self._folder.active() or self._folder.previous()
-        while active is not None:
+        """The active version, else the one before.
+
+        Where neither can start, the fault may be in the keys or the variant that were asked for:
+        then nothing is rolled back.
+        """
+        reasons: dict[int, str] = {}
+        for version in (self._folder.active(), self._folder.previous()):
+            if version is None or version in reasons:
+                continue
             try:
-                return self._start(active)
+                running = self._start(version)
+            except ConfigError:
+                raise
             except Exception as error:
-                active = self._refused(active, error)
+                reasons[version] = _reason(error)
+                continue
+            for refused, reason in reasons.items():
+                self._roll_back(refused, reason)
+            return running
+        found = "".join(f"\n  version {version}: {why}" for version, why in reasons.items())
         raise UpdateError(
-            f"No version in {self._folder.root} can start.", fix="Run `headrace edge update`."
+            f"No version in {self._folder.root} can start.{found}",
+            fix="Check the public key and the variant, or run `headrace edge update`.",
         )
 
     def _follow(self, interval: float) -> None:
@@ -110,24 +124,27 @@ class DeviceModel:
                 continue
             try:
                 self._running = self._start(active)
+            except ConfigError as error:  # of the keys, not of the version
+                _log.error("version %d cannot be checked: %s", active, error)
             except Exception as error:
-                self._refused(active, error)
+                self._roll_back(active, _reason(error))
 
     def _start(self, version: int) -> _Running:
         path = self._folder.path(version)
-        manifest = check_bundle(path, self._keys)
+        manifest = check_bundle(path, read_public_keys(self._public_key))
         with explained():
             model = load(path, self._variant or manifest.default, threads=self._threads)
         _log.info("version %d answers", version, extra={"model": manifest.model})
         return _Running(version, model)
 
-    def _refused(self, version: int, error: Exception) -> int | None:
+    def _roll_back(self, version: int, reason: str) -> None:
         """Rolls back; a folder that cannot be written does not keep this from answering."""
-        reason = error.message if isinstance(error, HeadraceError) else repr(error)
         _log.error("version %d cannot start, rolling back: %s", version, reason)
         try:
-            return self._folder.roll_back(version, f"cannot start: {reason}")
-        except (OSError, StorageError) as unwritable:
-            _log.error("the folder cannot be written: %s", unwritable)
-            previous = self._folder.previous()
-            return None if previous == version else previous
+            self._folder.roll_back(version, f"cannot start: {reason}")
+        except (OSError, StorageError) as error:
+            _log.error("the folder cannot be written: %s", error)
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, HeadraceError) else repr(error)

@@ -53,7 +53,11 @@ class Source:
         #: Bytes of files that this object has received.
         self.transferred = 0
         self._client = httpx.Client(
-            timeout=timeout, follow_redirects=True, mounts={"file://": _Folder()}
+            timeout=timeout,
+            follow_redirects=True,
+            mounts={"file://": _Folder()},
+            # A compressed answer would have other byte positions, and can be a bomb.
+            headers={"accept-encoding": "identity"},
         )
 
     def __enter__(self) -> Self:
@@ -111,8 +115,7 @@ class Source:
         if have == size:
             part.touch()
             return
-        # A compressed answer would have other byte positions.
-        headers = {"accept-encoding": "identity", **({"range": f"bytes={have}-"} if have else {})}
+        headers = {"range": f"bytes={have}-"} if have else {}
         with (
             self._client.stream("GET", self._address(name), headers=headers) as answer,
             part.open("ab") as stream,
@@ -120,7 +123,7 @@ class Source:
             answer.raise_for_status()
             if not answer.headers.get("content-range", "").startswith(f"bytes {have}-"):
                 stream.truncate(0)  # the whole file comes
-            for chunk in answer.iter_bytes():  # as they come: a gathered chunk would be lost
+            for chunk in answer.iter_raw():  # as they come: a gathered chunk would be lost
                 self.transferred += len(chunk)
                 stream.write(chunk)
                 if stream.tell() > size:
@@ -137,7 +140,7 @@ class Source:
         content = b""
         with self._client.stream("GET", self._address(name)) as answer:
             answer.raise_for_status()
-            for chunk in answer.iter_bytes():
+            for chunk in answer.iter_raw():
                 content += chunk
                 if len(content) > _LARGEST:
                     break

@@ -103,9 +103,7 @@ def _announced(
     content, signature = source.manifest(version)
     where = f"{source.url}/{version}"
     manifest = check_manifest(content, signature, keys, where=where)
-    active = folder.active()
-    here = None if active is None else _intact(folder, active, keys)
-    model = here.model if here else manifest.model
+    model = folder.model() or manifest.model
     if (manifest.model, manifest.version) != (model, version):
         raise BundleError(
             f"{where} holds {manifest.model} version {manifest.version}; expected {model} "
@@ -130,7 +128,9 @@ def _fetch(
     missing = {
         name: file for name, file in manifest.files.items() if not file.is_at(arriving / name)
     }
-    require_space(folder.root, sum(file.bytes for file in missing.values()))
+    parts = (folder.part(file.sha256) for file in missing.values())
+    here = sum(part.stat().st_size for part in parts if part.exists())
+    require_space(folder.root, sum(file.bytes for file in missing.values()) - here)
     for name, file in missing.items():
         source.fetch(f"{version}/{name}", file, folder.part(file.sha256), arriving / name)
     check_bundle(arriving, keys)

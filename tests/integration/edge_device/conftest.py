@@ -28,7 +28,6 @@ class Device:
 
     def __init__(self, root, public_key, url):
         self.root, self.public_key, self.url = root, public_key, url
-        self.keys = read_public_keys(public_key)
         self.folder = DeviceFolder(root)
         self.good = {1.0}
         self._answers, self._errors = {}, []
@@ -36,11 +35,13 @@ class Device:
         self._thread = threading.Thread(target=self._ask)
 
     def start(self):
-        self.model = DeviceModel(self.root, self.keys, interval=0.02)
+        self.model = DeviceModel(self.root, self.public_key, interval=0.02)
         self._thread.start()
 
     def update(self, **options):
-        return update(options.pop("url", self.url), self.root, self.keys, **options)
+        return update(
+            options.pop("url", self.url), self.root, read_public_keys(self.public_key), **options
+        )
 
     def command(self, *words):
         """The same as a command of its own, running."""
@@ -53,7 +54,9 @@ class Device:
         until(lambda: self.model.version == version)
         time.sleep(0.1)  # several looks at what is active
         assert self.model.version == version
-        assert check_bundle(self.folder.current, self.keys).version == version
+        assert (
+            check_bundle(self.folder.current, read_public_keys(self.public_key)).version == version
+        )
 
     def end(self):
         self._done.set()

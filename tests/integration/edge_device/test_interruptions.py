@@ -101,7 +101,7 @@ def test_killed(device, versions, server, moment):
     running.wait()
     active = device.folder.active()
     assert active == (2 if moment == "after the swap" else 1)
-    with DeviceModel(device.root, device.keys) as fresh:
+    with DeviceModel(device.root, device.public_key) as fresh:
         assert fresh.predict({"x": 3.0}) == {"y": 3.0 * active}
     server.asked.clear()
     assert device.update().version == 2
@@ -121,7 +121,7 @@ def test_killed_at_any_moment(device, versions, server):
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
-        with DeviceModel(device.root, device.keys) as fresh:
+        with DeviceModel(device.root, device.public_key) as fresh:
             assert fresh.predict({"x": 3.0})["y"] in (3.0, 6.0)
     assert device.update().version == 2
     device.answers_with(2)

@@ -86,10 +86,15 @@ def test_an_old_version_in_the_place_of_a_new_one(device, versions):
     device.answers_with(1)
 
 
-def test_another_model_that_the_same_key_has_signed(device, versions):
-    versions.push(2, model="other")
+@pytest.mark.parametrize("signer", ["home", "stranger"])
+def test_another_model(device, versions, tmp_path, signer):
+    """Also when somebody gives the other model's address together with its key."""
+    if signer == "stranger":
+        generate_keys(tmp_path / signer)
+    keys = read_public_keys(tmp_path / signer / "edge-public-key.pem")
+    versions.push(2, model="other", home=tmp_path / signer)
     with pytest.raises(BundleError, match="holds other version 2; expected times"):
-        device.update()
+        update(device.url, device.root, keys)
     device.answers_with(1)
 
 
@@ -132,6 +137,29 @@ def test_a_signature_by_another_key(device, versions, server, tmp_path):
         device.update()
     # Nothing but the manifest of such a bundle is even fetched.
     assert server.asked == ["/latest.json", "/2/manifest.json", "/2/manifest.json.sig"]
+    device.answers_with(1)
+
+
+def test_keys_are_exchanged_without_a_pause(device, versions, tmp_path):
+    """The program that answers was started before the new key was made."""
+    _, new = generate_keys(tmp_path / "new")
+    with device.public_key.open("a") as stream:
+        stream.write(new.read_text())
+    versions.push(2, home=tmp_path / "new")
+    device.good = {1.0, 2.0}
+    assert device.update().version == 2
+    device.answers_with(2)
+
+
+def test_a_program_with_a_wrong_key_or_variant_leaves_the_device_as_it_is(device, tmp_path):
+    _, stranger = generate_keys(tmp_path / "stranger")
+    with pytest.raises(UpdateError, match=r"version 1: .* not signed by a trusted key"):
+        DeviceModel(device.root, stranger)
+    with pytest.raises(UpdateError, match=r"version 1: .* has no variant 'int8'"):
+        DeviceModel(device.root, device.public_key, variant="int8")
+    with pytest.raises(ConfigError, match="no PEM file"):
+        DeviceModel(device.root, tmp_path / "nowhere.pem")
+    assert device.folder.rejection(1) is None
     device.answers_with(1)
 
 
@@ -198,7 +226,7 @@ def test_a_damaged_version_makes_way_when_the_program_starts(device, versions):
     device.update()
     device.answers_with(2)
     flip(device.folder.path(2) / "large")
-    with DeviceModel(device.root, device.keys) as fresh:
+    with DeviceModel(device.root, device.public_key) as fresh:
         assert fresh.version == 1
         assert fresh.predict({"x": 3.0}) == {"y": 3.0}
     device.answers_with(1)
@@ -241,7 +269,7 @@ def test_a_first_version_that_fails_leaves_nothing_active(root, versions, server
         update(server.url, root, read_public_keys(versions.home / "edge-public-key.pem"))
     assert not (root / "current").is_symlink()
     with pytest.raises(UpdateError, match=r"No version in .* can start"):
-        DeviceModel(root, [])
+        DeviceModel(root, versions.home / "edge-public-key.pem")
 
 
 def test_two_updates_at_a_time(device, versions, server):
@@ -257,7 +285,7 @@ def test_compiled_files_that_nobody_signed_are_not_run(device):
     assert not cache.exists()
     cache.mkdir()
     (cache / f"errors.{sys.implementation.cache_tag}.pyc").write_bytes(b"not even Python")
-    with DeviceModel(device.root, device.keys) as fresh:
+    with DeviceModel(device.root, device.public_key) as fresh:
         assert fresh.predict({"x": 2.0}) == {"y": 2.0}
 
 
