@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from concurrent import futures
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from headrace.serving.server.grpc import (
     prediction_service,
     profiler_service,
 )
+from headrace.serving.server.grpc.event_threads import EventThreads
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +72,9 @@ class GrpcFrontEnd:
         management: model_service.ModelService,
         options: GrpcOptions,
     ) -> None:
+        self._threads = EventThreads(options.threads)
         self._server = grpc.server(
-            futures.ThreadPoolExecutor(options.threads, thread_name_prefix="grpc"),
+            self._threads,
             options=list({**_OPTIONS, **_channel_arguments(options.channel_arguments)}.items()),
         )
         handlers = [prediction.handlers(), management.handlers()]
@@ -95,6 +96,7 @@ class GrpcFrontEnd:
     def start(self) -> None:
         """See ``seam.FrontEnd.start``."""
         self._server.start()
+        self._threads.start(self._server)
 
     def stop(self, grace: float) -> None:
         """See ``seam.FrontEnd.stop``."""
