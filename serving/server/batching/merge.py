@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -44,6 +45,8 @@ def merge(tasks: Sequence[Values], names: Sequence[str], parameters: BatchingPar
     """
     rows = sum(values[0].shape[0] for values in tasks)
     filler = parameters.fill_up(rows) - rows
+    if len(tasks) == 1 and not filler:
+        return tasks[0]
     return [
         _merge_one([values[place] for values in tasks], name, filler, parameters)
         for place, name in enumerate(names)
@@ -104,8 +107,9 @@ def split(outputs: Values, sizes: Sequence[int], rows: int) -> list[list[Array]]
                 "Batched output tensor's 0th dimension does not equal the sum of the 0th "
                 "dimension sizes of the input tensors",
             )
-    ends = np.cumsum(sizes).tolist()
+    if sizes == [rows]:
+        return [list(outputs)]
     return [
         [output[end - size : end] for output in outputs]
-        for size, end in zip(sizes, ends, strict=True)
+        for size, end in zip(sizes, accumulate(sizes), strict=True)
     ]

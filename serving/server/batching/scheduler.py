@@ -80,16 +80,26 @@ class Batcher:
 class _Task:
     """One request, or a piece of one, on its way through a queue."""
 
-    __slots__ = ("arrived", "error", "leads", "result", "rows", "values", "woken")
+    __slots__ = ("_woken", "arrived", "error", "leads", "result", "rows", "values")
 
     def __init__(self, values: Sequence[Array]) -> None:
         self.values = values
         self.rows: int = values[0].shape[0]
         self.arrived = time.monotonic()
-        self.woken = threading.Event()
         self.leads = False
         self.result: list[Array] = []
         self.error: ServingError | None = None
+        # A bare lock: an event costs more than many a model.
+        self._woken = threading.Lock()
+        self._woken.acquire()
+
+    def wait(self) -> None:
+        """Waits until the request is answered, or is to lead a batch."""
+        self._woken.acquire()
+
+    def wake(self) -> None:
+        """Ends the wait."""
+        self._woken.release()
 
 
 class _Queue:
@@ -132,7 +142,7 @@ class _Queue:
         """Makes the oldest request lead a batch; needs the lock."""
         task = self._take()
         task.leads = True
-        task.woken.set()
+        task.wake()
 
     def _submit(self, values: Sequence[Array]) -> list[Array]:
         task = _Task(values)
@@ -142,7 +152,7 @@ class _Queue:
             else:
                 task.leads = True
         if not task.leads:
-            task.woken.wait()
+            task.wait()
         if task.leads:
             self._lead(task)
         if task.error is not None:
@@ -177,8 +187,8 @@ class _Queue:
         finally:
             with self._batcher.lock:
                 self._batcher.release()
-            for member in batch:
-                member.woken.set()
+            for member in batch[1:]:
+                member.wake()
 
     def _gather(self, batch: list[_Task]) -> None:
         """Takes along what fits, waiting for more only when asked to; needs the lock."""
@@ -199,13 +209,12 @@ class _Queue:
     def _execute(self, batch: list[_Task]) -> None:
         now = time.monotonic()
         self._batcher.observe([now - task.arrived for task in batch])
+        sizes = [task.rows for task in batch]
         try:
             merged = merge.merge(
                 [task.values for task in batch], self._names, self._batcher.parameters
             )
-            outputs = self._run(merged)
-            sizes = [task.rows for task in batch]
-            results = merge.split(outputs, sizes, merged[0].shape[0])
+            results = merge.split(self._run(merged), sizes, merged[0].shape[0])
         except ServingError as error:
             for task in batch:
                 task.error = error
