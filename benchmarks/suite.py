@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.accuracy import accuracy
+from benchmarks.edge.measurements import edge, edge_eager, edge_memory, edge_size, edge_start
 from benchmarks.feature_materialization import materialize
 from benchmarks.feature_server import feature_server
 from benchmarks.feature_services import features
@@ -20,6 +21,7 @@ from benchmarks.point_in_time import (
 from benchmarks.serving.measurements import (
     serving_batching,
     serving_grpc,
+    serving_grpc_small,
     serving_memory,
     serving_rest,
 )
@@ -71,7 +73,13 @@ BENCHMARKS: dict[str, Callable[[Bench], Measurement]] = {
     "stream": stream,
     "freshness": freshness,
     "serving_grpc": serving_grpc,
+    "serving_grpc_small": serving_grpc_small,
     "serving_rest": serving_rest,
     "serving_batching": serving_batching,
     "serving_memory": serving_memory,
+    "edge": edge,
+    "edge_eager": edge_eager,
+    "edge_start": edge_start,
+    "edge_memory": edge_memory,
+    "edge_size": edge_size,
 }

@@ -61,7 +61,7 @@ class Comparison:
 
 def serving_grpc(bench: Bench) -> Measurement:
     """Predict over gRPC against an echo on the same stack."""
-    compared = compare(Question.of(bench), bench.work)
+    compared = compare(bench)
     return Measurement(
         name=f"gRPC Predict, {CONCURRENCY[-1]} at a time",
         unit="requests/s",
@@ -74,9 +74,24 @@ def serving_grpc(bench: Bench) -> Measurement:
     )
 
 
+def serving_grpc_small(bench: Bench) -> Measurement:
+    """The same with a model that costs nothing: what the server itself costs."""
+    compared = compare_small(bench)
+    return Measurement(
+        name=f"gRPC Predict of a model that costs nothing, {CONCURRENCY[-1]} at a time",
+        unit="requests/s",
+        target=Target(0.7, better="higher"),
+        ours=compared.rates(GRPC),
+        reference=compared.rates(ECHO),
+        reference_name=f"an echo on grpcio, {servers.THREADS} threads too",
+        note="\n".join(map(compared.medians, (GRPC, PLAIN, REST, ECHO))),
+        details=compared.details(),
+    )
+
+
 def serving_rest(bench: Bench) -> Measurement:
     """Predict over REST against the fastest of the other Python servers."""
-    compared = compare(Question.of(bench), bench.work)
+    compared = compare(bench)
     fastest = max(PEERS, key=lambda name: statistics.median(compared.rates(name)))
     return Measurement(
         name=f"REST predict, {CONCURRENCY[-1]} at a time",
@@ -91,7 +106,7 @@ def serving_rest(bench: Bench) -> Measurement:
 
 def serving_batching(bench: Bench) -> Measurement:
     """A request that is alone with batching against one without."""
-    compared = compare(Question.of(bench), bench.work)
+    compared = compare_small(bench)
     with_batching, without = (
         [1e3 * load.p50 for load in compared.loads[side][1]] for side in (GRPC, PLAIN)
     )
@@ -120,9 +135,23 @@ def serving_memory(bench: Bench) -> Measurement:
 
 
 @cache
-def compare(question: Question, work: Path) -> Comparison:
-    """All sides take turns, with the same row; made once."""
-    folder = work / "serving"
+def compare(bench: Bench) -> Comparison:
+    """All sides take turns, with the pushed model and the same row; made once."""
+    question = Question.of(bench)
+    loads = _loads(question, bench.work / "serving", with_peers=True)
+    return Comparison({**loads, MODEL: _in_process(question)})
+
+
+@cache
+def compare_small(bench: Bench) -> Comparison:
+    """Ours and the echo, with a model that costs nothing; made once."""
+    question = Question.of(bench).small(bench.work)
+    return Comparison(_loads(question, bench.work / "serving-small", with_peers=False))
+
+
+def _loads(
+    question: Question, folder: Path, *, with_peers: bool
+) -> dict[str, dict[int, list[Load]]]:
     base = folder / servers.NAME
     base.mkdir(parents=True, exist_ok=True)
     (base / "1").symlink_to(question.model, target_is_directory=True)
@@ -138,15 +167,15 @@ def compare(question: Question, work: Path) -> Comparison:
             ECHO: running.enter_context(servers.echo(answer, question, folder / "echo.log")),
             PLAIN: plain,
             REST: rest,
-            **running.enter_context(servers.peers(question, _value(answer), folder)),
         }
+        if with_peers:
+            sides |= running.enter_context(servers.peers(question, _value(answer), folder))
         for _ in range(ROUNDS):
             for concurrency in CONCURRENCY:
                 for name, endpoint in sides.items():
                     of_side = loads.setdefault(name, {}).setdefault(concurrency, [])
                     of_side.append(endpoint.load(concurrency, SECONDS))
-    loads[MODEL] = _in_process(question)
-    return Comparison(loads)
+    return loads
 
 
 def _ask(endpoint: Endpoint) -> bytes:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import tenacity
 
-from benchmarks.flagship import Bench, BenchmarkError
+from benchmarks.flagship import Bench, BenchmarkError, timed
 from benchmarks.serving.environments import ROOT, programs
 from benchmarks.serving.load import Load
 from benchmarks.serving.peers import model as peer_model
@@ -31,6 +31,18 @@ NAME = "bench"
 THREADS = 8
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 _START_SECONDS = 180
+_SMALL = """
+import sys
+import tensorflow as tf
+
+class Small(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def lengths(self, examples):
+        return {"probability": tf.cast(tf.strings.length(examples), tf.float32)}
+
+module = Small()
+tf.saved_model.save(module, sys.argv[1], signatures=module.lengths)
+"""
 _NUMBER = re.compile(r"\d+\.\d+(?:e-?\d+)?")
 
 
@@ -91,8 +103,18 @@ class Question:
         pushed = run.record.tasks["pusher"].outputs.artifacts["pushed_model"]
         shards = examples.shards(run.artifact("example-gen", "examples"), "test")
         record = next(examples.serialized(shards, 1))[0]
-        model = Path(str(pushed.metadata["external_path"]))
-        return cls(model, record)
+        return cls(Path(str(pushed.metadata["external_path"])), record)
+
+    def small(self, work: Path) -> Question:
+        """The same row for a model that costs nothing: it counts the row's bytes.
+
+        Raises:
+            BenchmarkError: it cannot be exported.
+        """
+        path = work / "small-model"
+        if not path.exists():
+            timed([sys.executable, "-c", _SMALL, str(path)], work / "small-model.log")
+        return Question(path, self.record)
 
     @property
     def text(self) -> str:
