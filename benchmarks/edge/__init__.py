@@ -1,0 +1,1 @@
+"""Predictions on a device beside TensorFlow in process."""
