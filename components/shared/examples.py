@@ -53,11 +53,21 @@ def write(table: pa.Table, folder: Path) -> None:
                         writer.write(example)
 
 
-def serialized(paths: Iterable[str], batch: int = _BATCH) -> Iterator[np.ndarray]:
-    """Serialized tf.Examples as arrays of ``bytes`` objects, at most ``batch`` long."""
+def serialized(
+    paths: Iterable[str], batch: int = _BATCH, *, every: int = 1
+) -> Iterator[np.ndarray]:
+    """Serialized tf.Examples as arrays of ``bytes`` objects.
+
+    Args:
+        paths: Record files.
+        batch: How many records are read at once.
+        every: Of these, each array has the first, and then each ``every``-th.
+    """
     import tensorflow as tf
 
     dataset = tf.data.TFRecordDataset(list(paths), compression_type="GZIP").batch(batch)
+    if every > 1:
+        dataset = dataset.map(lambda records: records[::every])
     yield from dataset.as_numpy_iterator()
 
 

@@ -135,8 +135,18 @@ class ModelStore:
                     self._remove(f"{EDGE}/{version}")
                     raise
                 if bundle:
-                    self._point_to(version)
+                    self.announce(version)
         return version
+
+    def announce(self, version: int) -> None:
+        """Says which version is the newest to devices, which cannot list folders."""
+        from headrace.serving.edge.bundle import POINTER, write_pointer
+
+        place, content = f"{self._root}/{EDGE}/{POINTER}", write_pointer(version)
+        if self._is_local:
+            files.write_text(Path(place), content.decode())
+        else:
+            self._fs.pipe_file(place, content)
 
     def prune(self, keep: int) -> list[int]:
         """Removes all but the newest ``keep`` versions, and returns what it removed."""
@@ -149,16 +159,6 @@ class ModelStore:
     def _remove(self, place: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             self._fs.rm(f"{self._root}/{place}", recursive=True)
-
-    def _point_to(self, version: int) -> None:
-        """Says which version is the newest to devices, which cannot list folders."""
-        from headrace.serving.edge.bundle import POINTER, write_pointer
-
-        place, content = f"{self._root}/{EDGE}/{POINTER}", write_pointer(version)
-        if self._is_local:
-            files.write_text(Path(place), content.decode())
-        else:
-            self._fs.pipe_file(place, content)
 
     @property
     def _is_local(self) -> bool:

@@ -21,6 +21,8 @@ _MATRICES = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL", 
 #: An operation with constants of fewer bytes gains nothing from integers.
 _FEW_BYTES = 256
 _FEED_ROWS = 500
+#: How much further than the representative rows the ranges of int8 reach.
+_MARGIN = 1.5
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -56,14 +58,21 @@ def _int8(converter: Any, representative: Tensors) -> bytes:
     ``clip(8 x - i, 0, 1)`` needs 256 steps between 0 and 1, and has 11 when its argument, from -15
     to 8, is stored in 8 bits. After the last one a step of the logit is one of the answer. Such
     operations have hardly any weights, so that floats cost them no bytes.
+
+    Beyond the ranges that were seen, integers saturate: one row with a number larger than those of
+    the representative rows gets a wrong answer while all others are right. Hence the margin.
     """
     import tensorflow as tf
 
+    wide = {name: _stretched(values) for name, values in representative.items()}
+
     def feeds() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-        rows = len(next(iter(representative.values())))
-        for start in range(0, rows, _FEED_ROWS):
-            part = slice(start, start + _FEED_ROWS)
-            yield _SIGNATURE, {name: values[part] for name, values in representative.items()}
+        rows = len(next(iter(wide.values())))
+        size = min(rows, _FEED_ROWS)
+        # All of one size: the calibrator does not resize its tensors again.
+        for start in range(0, rows - size + 1, size):
+            part = slice(start, start + size)
+            yield _SIGNATURE, {name: values[part] for name, values in wide.items()}
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = feeds
@@ -72,6 +81,15 @@ def _int8(converter: Any, representative: Tensors) -> bytes:
         denylisted_nodes=_outside_of_matrices(debugger.calibrated_model)
     )
     return debugger.get_nondebug_quantized_model()  # type: ignore[no-any-return]
+
+
+def _stretched(values: np.ndarray) -> np.ndarray:
+    """The rows, and the rows again with numbers further from their mean; ids stay as they are."""
+    if not np.issubdtype(values.dtype, np.floating):
+        return np.concatenate([values, values])
+    mean = values.mean(axis=0)
+    further = (mean + _MARGIN * (values - mean)).astype(values.dtype)
+    return np.concatenate([values, further])
 
 
 def _outside_of_matrices(model: bytes) -> list[str]:

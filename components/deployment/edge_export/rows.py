@@ -48,7 +48,7 @@ def representative(source: Path, rows: int) -> pl.DataFrame:
 
     every = max(_BATCH // rows, 1)
     shards = examples.shards(source, "train")
-    kept = np.concatenate([batch[::every] for batch in examples.serialized(shards, _BATCH)])
+    kept = np.concatenate(list(examples.serialized(shards, _BATCH, every=every)))
     chosen = np.linspace(0, len(kept) - 1, min(rows, len(kept))).astype(int)
     batch = ExamplesToRecordBatchDecoder().DecodeBatch(kept[chosen])
     return pl.DataFrame(pl.from_arrow(examples.as_scalars(pa.Table.from_batches([batch]))))

@@ -61,6 +61,8 @@ def run(
     live = next(iter(store.versions()), 0)
     pushed = store.manifest(live).get("digests", {}) if live else {}
     if live and all(pushed.get(part) == digests.get(part) for part in ("model", "edge")):
+        if "edge" in digests:
+            store.announce(live)  # a push that was killed may not have come so far
         return Result(live, store.path(live), f"already live as version {live}")
     extras = {"schema": schema, "statistics": examples.split_folder(statistics, "train")}
     manifest = {"model": name, "digests": digests, **record}
