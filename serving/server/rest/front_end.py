@@ -7,7 +7,6 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import uvloop
@@ -19,6 +18,7 @@ from headrace.serving.server.rest import documents, routes
 from headrace.serving.server.rest.api import RestApi
 from headrace.serving.server.rest.http_protocol import HttpProtocol, Limits, Request, Respond
 from headrace.serving.server.rest.response import TEXT, Response, error, page
+from headrace.serving.server.rest.workers import Pending, Workers
 from headrace.serving.server.seam import Models, Observer, RequestLog, VersionStatus
 
 _SWEEP_SECONDS = 1.0
@@ -95,9 +95,10 @@ class RestFrontEnd:
                 200, metrics.text().encode(errors="replace"), (TEXT,)
             )
         self._connections: set[HttpProtocol] = set()
-        self._pool = ThreadPoolExecutor(options.threads, thread_name_prefix="rest")
+        self._too_late = self._api.failure(_TOO_LATE)
         self._socket = _listen(options.port)
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self._workers = Workers(self._loop, options.threads, self._api.answer)
         self._thread = threading.Thread(target=self._loop.run_forever, name="rest", daemon=True)
 
     @property
@@ -108,6 +109,7 @@ class RestFrontEnd:
     def start(self) -> None:
         """See ``seam.FrontEnd.start``."""
         self._thread.start()
+        self._workers.start()
         self._server = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
 
     def stop(self, grace: float) -> None:
@@ -116,7 +118,7 @@ class RestFrontEnd:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._workers.stop()
 
     async def _open(self) -> asyncio.Server:
         self._sweep()
@@ -152,28 +154,12 @@ class RestFrontEnd:
 
     def _answer_in_thread(self, request: Request, respond: Respond) -> None:
         """Answers in a thread, or says after ``timeout`` seconds that it takes too long."""
-        timer: asyncio.TimerHandle | None = None
-        answered = False
-
-        def finish(response: Response) -> None:
-            nonlocal answered
-            if not answered:
-                answered = True
-                if timer is not None:
-                    timer.cancel()
-                respond(response)
-
-        def work() -> None:
-            # Nobody waits any more for what has been queued for too long.
-            if not answered:
-                response = self._api.answer(request)
-                with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
-                    self._loop.call_soon_threadsafe(finish, response)
-
+        pending = Pending(request, respond)
         if self._options.timeout > 0:
-            late = self._api.failure(_TOO_LATE)
-            timer = self._loop.call_later(self._options.timeout, finish, late)
-        self._pool.submit(work)
+            pending.timer = self._loop.call_later(
+                self._options.timeout, pending.finish, self._too_late
+            )
+        self._workers.submit(pending)
 
     def _ready(self) -> Response:
         if self._models.ready():
