@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import psutil
 
-#: How many requests a test sends; ``FUZZ_REQUESTS=10000`` for a thorough look.
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "1500"))
+#: How many requests each protocol gets; ``FUZZ_REQUESTS=1000000`` for a thorough look.
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "10000"))
 
 
 def mutants(seeds: Sequence[bytes], pieces: Sequence[bytes], seed: int) -> Iterator[bytes]:

@@ -71,7 +71,7 @@ def test_broken_bodies(shared: Any) -> None:
     print(statuses, f"memory grew by {(memory() - before) / 1e6:.0f} MB")
     # Good ones are among them, so that the server was asked for more than errors.
     assert statuses[200] > REQUESTS / 10
-    assert memory() - before < 100e6
+    assert memory() - before < 30e6
     connection.close()
 
 
