@@ -46,9 +46,11 @@ def representative(source: Path, rows: int) -> pl.DataFrame:
     """
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-    every = max(_BATCH // rows, 1)
     shards = examples.shards(source, "train")
-    kept = np.concatenate(list(examples.serialized(shards, _BATCH, every=every)))
+    for every in (max(_BATCH // rows, 1), 1):  # all of them where there are few
+        kept = np.concatenate(list(examples.serialized(shards, _BATCH, every=every)))
+        if len(kept) >= rows:
+            break
     chosen = np.linspace(0, len(kept) - 1, min(rows, len(kept))).astype(int)
     batch = ExamplesToRecordBatchDecoder().DecodeBatch(kept[chosen])
     return pl.DataFrame(pl.from_arrow(examples.as_scalars(pa.Table.from_batches([batch]))))
