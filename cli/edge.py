@@ -107,12 +107,12 @@ def update(
     )
 
 
-@app.command("c-header")
-def c_header(
+@app.command()
+def header(
     bundle: BundleArgument,
     public_key: KeyOption,
     variant: VariantOption = None,
-    to: Annotated[Path, typer.Option(metavar="FILE", help="The header.")] = Path("model_data.h"),
+    to: Annotated[Path, typer.Option(metavar="FILE", help="What to write.")] = Path("model_data.h"),
     limit: Annotated[int, typer.Option(help="Largest model, in KiB.", min=1)] = 256,
 ) -> None:
     """Write a model as a C header for a microcontroller, after checking the bundle."""

@@ -56,10 +56,10 @@ def test_the_command_writes_it(bundle, home, tmp_path, capsys):
 
     from headrace.cli.edge import app
 
-    header = tmp_path / "model_data.h"
+    written = tmp_path / "model_data.h"
     key = str(home / "edge-public-key.pem")
-    command = ["c-header", str(bundle), "--public-key", key, "--to", str(header)]
+    command = ["header", str(bundle), "--public-key", key, "--to", str(written)]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     assert "rides version 7, float32, 5,000 bytes" in done.output
-    assert header.read_text().startswith("// rides, version 7, variant float32: 5000 bytes.")
+    assert written.read_text().startswith("// rides, version 7, variant float32: 5000 bytes.")

@@ -1,13 +1,14 @@
 """A device's preprocessing computes what TensorFlow computes, operation by operation."""
 
 import math
+from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from headrace.components.deployment.edge_export.preprocessing import writer
+from headrace.components.deployment.edge_export.preprocessing import rules, translate, writer
 from headrace.components.shared import tensorflow_env  # noqa: F401
 from headrace.components.shared.errors import ProjectCodeError, StepError
 from headrace.components.shared.signatures import MISSING_INT, MISSING_TEXT
@@ -279,3 +280,9 @@ def test_a_model_without_its_preprocessing_is_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
     with pytest.raises(StepError, match="has no function `preprocess`"):
         writer.write(tmp_path, tmp_path / "preprocessing.json")
+
+
+def test_the_page_lists_every_operation():
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "edge.md").read_text(encoding="utf-8")
+    known = {*translate.RULES, *rules.ELEMENTWISE, *rules.COPIES}
+    assert [name for name in known if f"`{name}`" not in page] == []
