@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.serving.edge.bundle import check_bundle, read_public_keys
+from headrace.serving.edge.bundle.keys import PUBLIC
 from tests.e2e.conftest import headrace
 
 pytestmark = pytest.mark.e2e
@@ -26,6 +28,22 @@ def test_one_command_ends_with_a_blessed_and_pushed_model(flights_run):
     assert asked["join_keys"] == ["carrier", "dest", "flight", "origin", "tailnum"]
     assert set(asked["request_fields"]) == {"departs_at", "arrives_at", "distance"}
     assert flights_run.metrics()["example_count"] == 53_991
+
+
+def test_devices_get_every_variant_and_int8_is_small_and_right(flights_run):
+    pushed = flights_run.home / "models" / "flights" / "edge"
+    keys = read_public_keys(flights_run.home / PUBLIC)
+    bundle = check_bundle(pushed / "1", keys)
+    assert set(bundle.variants) == {"float32", "float16", "dynamic_int8", "int8", "onnx"}
+    size = {name: bundle.files[one.file].bytes for name, one in bundle.variants.items()}
+    assert size["int8"] <= 0.45 * size["float32"]
+    found = bundle.variants["int8"].metrics
+    assert abs(found["auc_difference"]) <= 0.001
+    assert found["flips"] <= 0.01
+    assert found["max_difference"] <= 0.05
+    assert bundle.feature_service == "flight_delay_v1"
+    report = flights_run.record.tasks["edge-export"].outputs.artifacts["report"]
+    assert "5 of 5 variants answer like the SavedModel" in Path(report.uri).read_text()
 
 
 def test_every_label_came_back_from_the_feature_store_once(flights_run):

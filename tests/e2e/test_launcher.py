@@ -12,6 +12,8 @@ from kfp import compiler
 
 from headrace.pipelines.cluster.arguments import Work, arguments
 from headrace.pipelines.compile import COMPILED
+from headrace.serving.edge.bundle import check_bundle, generate_keys, read_public_keys
+from headrace.serving.edge.bundle.keys import PUBLIC, VARIABLE
 from tests.e2e.conftest import ROOT, Outcome
 from tests.e2e.launcher import container
 from tests.e2e.launcher.driver import Run
@@ -39,8 +41,14 @@ def training(folder: Path, root: str, **changed: Any) -> Run:
     )
     models = folder / "models"
     models.mkdir()
+    private, _ = generate_keys(folder / "keys")
     return Run(
-        COMPILED / "training.yaml", {**arguments(work), **changed}, root, folder, {models: MOUNT}
+        COMPILED / "training.yaml",
+        {**arguments(work), **changed},
+        root,
+        folder,
+        {models: MOUNT},
+        {VARIABLE: private.read_text()},
     )
 
 
@@ -107,6 +115,12 @@ def test_the_pushed_version_is_the_same(launched: Run, taxi_run: Outcome) -> Non
     same = ("data_version", "features", "feature_store", "model", "version")
     assert {name: ours[name] for name in same} == {name: theirs[name] for name in same}
     assert ours["digests"]["statistics"] == theirs["digests"]["statistics"]
+
+
+def test_devices_get_what_the_secret_signed(launched: Run) -> None:
+    keys = read_public_keys(launched.folder / "keys" / PUBLIC)
+    bundle = check_bundle(launched.folder / "models" / "taxi" / "edge" / "1", keys)
+    assert (bundle.model, bundle.version) == ("taxi", 1)
 
 
 def test_the_exit_handler_is_told_how_it_ended(launched: Run) -> None:

@@ -37,8 +37,8 @@ def edge_export(
         edge: The section `edge` of project.yaml; empty for no export.
         bundle: What the pusher signs and publishes: the variants that passed, the preprocessing,
             the runtime. Empty when there is nothing to publish.
-        metrics: Size, latency and differences of each variant.
-        report: Variants, limits and slices.
+        metrics: Size and differences of each variant.
+        report: Variants with their limits and latency, charts, slices.
 
     Returns:
         blessed: A variant passed, or none was asked for.

@@ -27,6 +27,8 @@ from headrace.components.shared.signatures import OUTPUT
 from headrace.serving.edge.bundle import Description, write_bundle
 from headrace.serving.edge.bundle import Variant as Form
 
+_DIGITS = 5
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -60,15 +62,16 @@ class Result:
     candidates: list[Candidate] = field(default_factory=list)
 
     def numbers(self) -> dict[str, float]:
-        """Size, latency and differences by variant and name."""
+        """Size and largest differences by variant and name, without the noise of 32-bit floats."""
         found: dict[str, float] = {}
         for one in self.candidates:
             if one.measured:
                 overall = one.measured.differences[0]
                 found[f"{one.variant}_bytes"] = one.measured.bytes
-                found[f"{one.variant}_p50_ms"] = one.measured.p50
-                found[f"{one.variant}_max_difference"] = overall.max_difference
-                found[f"{one.variant}_metric_difference"] = overall.metric_difference
+                found[f"{one.variant}_max_difference"] = round(overall.max_difference, _DIGITS)
+                found[f"{one.variant}_metric_difference"] = round(
+                    overall.metric_difference, _DIGITS
+                )
                 if overall.flips is not None:
                     found[f"{one.variant}_flips"] = overall.flips
         return found

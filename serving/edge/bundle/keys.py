@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from headrace.components.shared import files
 from headrace.components.shared.errors import ConfigError
 
-#: Names the PEM file of the private key; a secret, on a cluster.
+#: The PEM file of the private key, or its content, as a secret of a cluster gives it.
 VARIABLE = "HEADRACE_EDGE_SIGNING_KEY"
 PRIVATE = "edge-signing-key.pem"
 PUBLIC = "edge-public-key.pem"
@@ -32,9 +32,11 @@ def signing_key(home: Path | None = None) -> Ed25519PrivateKey:
         ConfigError: there is no key, or the file holds none.
         StorageError: the home cannot be written.
     """
-    named = os.environ.get(VARIABLE)
-    if named:
-        return _read_private(Path(named))
+    given = os.environ.get(VARIABLE, "")
+    if _BLOCK.search(given.encode()):
+        return _private(given.encode(), f"${VARIABLE}")
+    if given:
+        return _read_private(Path(given))
     if home is None:
         raise ConfigError(
             f"There is no key to sign a bundle for devices with: {VARIABLE} is not set.",
@@ -114,12 +116,24 @@ def _exclusive(path: Path) -> int:
 
 def _read_private(path: Path) -> Ed25519PrivateKey:
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        content = path.read_bytes()
+    except OSError as error:
+        raise _no_key(str(path), error) from None
+    return _private(content, str(path))
+
+
+def _private(content: bytes, where: str) -> Ed25519PrivateKey:
+    try:
+        key = serialization.load_pem_private_key(content, password=None)
         if not isinstance(key, Ed25519PrivateKey):
             raise ValueError("another kind of key")
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise ConfigError(
-            f"{path} is no PEM file of an Ed25519 private key: {error}.",
-            fix=f"Make one with `headrace edge keygen`, and name it in {VARIABLE}.",
-        ) from None
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise _no_key(where, error) from None
     return key
+
+
+def _no_key(where: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"{where} is no PEM file of an Ed25519 private key: {error}.",
+        fix=f"Make one with `headrace edge keygen`, and name it in {VARIABLE}.",
+    )

@@ -56,6 +56,7 @@ class Run:
         pipeline_root: URI of a bucket's folder; its scheme decides about the mounts.
         folder: Where bucket, containers and logs are.
         volumes: Folder of the host to its place in every container.
+        secrets: Environment variables that secrets give to every container.
         tasks: Outcome, by the task's name.
         state: How the run as a whole ended.
     """
@@ -65,6 +66,7 @@ class Run:
     pipeline_root: str
     folder: Path
     volumes: Mapping[Path, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     state: str = "PENDING"
 
@@ -72,7 +74,9 @@ class Run:
         self._spec = yaml.safe_load(self.package.read_text())
         self._id = str(uuid.uuid4())
         self.store = ObjectStore(self.folder / "bucket")
-        self._launcher = Launcher(self.store, self.folder / "containers", self.volumes)
+        self._launcher = Launcher(
+            self.store, self.folder / "containers", self.volumes, self.secrets
+        )
 
     def go(self) -> Run:
         """Runs the pipeline to its end."""

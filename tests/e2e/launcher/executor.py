@@ -46,11 +46,13 @@ class Launcher:
         store: The bucket.
         folder: Where the containers' files and the logs are.
         volumes: Folder of the host to its place in every container.
+        secrets: Environment variables that secrets give to every container.
     """
 
     store: ObjectStore
     folder: Path
     volumes: Mapping[Path, str]
+    secrets: Mapping[str, str]
 
     def execute(
         self, task: str, component: Any, container: Mapping[str, Any], inputs: Any, root: str
@@ -75,6 +77,7 @@ class Launcher:
             place.path(local_path(artifact["uri"])).parent.mkdir(parents=True, exist_ok=True)
         log = self.folder / f"{task}.log"
         env = {entry["name"]: entry["value"] for entry in container.get("env", [])}
+        env |= self.secrets
         code = place.run(_command(container, _with_defaults(message, component)), env, log)
         if code:
             raise StepError(f"{task} ended with {code}:\n{log.read_text()[-4000:]}")

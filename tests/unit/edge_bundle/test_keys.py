@@ -30,6 +30,15 @@ def test_the_environment_names_another_key(home, tmp_path, monkeypatch):
     assert not home.exists()
 
 
+def test_a_secret_may_give_the_key_itself(home, tmp_path, monkeypatch):
+    private, public = generate_keys(tmp_path / "secret")
+    monkeypatch.setenv("HEADRACE_EDGE_SIGNING_KEY", private.read_text())
+    assert public_pem(signing_key(None).public_key()) == public.read_text()
+    monkeypatch.setenv("HEADRACE_EDGE_SIGNING_KEY", public.read_text())
+    with pytest.raises(ConfigError, match=r"\$HEADRACE_EDGE_SIGNING_KEY is no PEM file"):
+        signing_key(None)
+
+
 def test_without_a_home_there_must_be_a_key(home):
     with pytest.raises(ConfigError, match="HEADRACE_EDGE_SIGNING_KEY is not set"):
         signing_key(None)
