@@ -92,6 +92,7 @@ def _chart(measured: _Found, label: str, across: Callable[[Measured], float]) ->
         for (one, _), value, metric in zip(measured, values, metrics, strict=True)
         if math.isfinite(metric)
     ]
+    points.sort(key=lambda point: point["x"])  # neighbours get their names above and below
     return {"label": label, "points": points, "right": right, "low": low, "high": high}
 
 

@@ -34,7 +34,7 @@ def test_steps_of_kfp_itself_are_not_shown(done, server):
     groups = {"exit-handler-1": "RUNNING", "condition-2": "RUNNING", "ingest": "RUNNING"}
     server.add_run("with pipeline", ("RUNNING", {**states, **groups}), spec=TRAINING.spec)
     shown = done("remote", "show")
-    assert "ingest" in shown and "0/20 steps" in shown
+    assert "ingest" in shown and "0/21 steps" in shown
     assert not any(name in shown for name in ("root", "executor", "exit-handler", "condition"))
     server.add_run("without", ("RUNNING", {**states, "ingest": "RUNNING"}))
     shown = done("remote", "show")

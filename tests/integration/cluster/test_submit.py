@@ -158,7 +158,7 @@ def test_wait_ends_with_the_run(command, server, project):
     assert "▶ ingest  running" in result.output
     assert "✔ ingest  succeeded" in result.output
     assert "ingest-driver" not in result.output
-    assert "1/20 steps" in result.output
+    assert "1/21 steps" in result.output
 
 
 def test_a_failed_run_is_exit_code_1_with_the_reason(command, server, project):
