@@ -114,12 +114,7 @@ def run(
     settings, truth = Edge.parse(edge, where="edge"), Label.parse(label, where="label")
     served = Model(model)
     test = rows.tested(examples, truth)
-    reference = Reference(
-        task=truth.task,
-        label=test.label,
-        answers=served.predict(test.table)[OUTPUT[truth.task]].to_numpy(),
-        slices=slices_of(test.table, Evaluation.parse(evaluation, where="evaluation")),
-    )
+    reference = _reference(test, served, truth.task, evaluation)
     graph = source.choose(served.loaded)
     folder = bundle / CONTENTS
     target = contents.Target(
@@ -139,13 +134,7 @@ def run(
         _judge(variant, found[variant], len(graph.float32), settings, truth.task)
         for variant in settings.variants
     ]
-    passed = {
-        one.variant: _described(
-            made[one.variant], one.measured, settings.limits(one.variant, truth.task), truth.task
-        )
-        for one in sorted(candidates, key=lambda one: -one.share)
-        if one.measured and not one.reasons
-    }
+    passed = _passed(candidates, made, settings, truth.task)
     for variant in made.keys() - passed.keys():
         (folder / made[variant].file).unlink()
     if passed:
@@ -156,6 +145,17 @@ def run(
     result = Result(bool(passed), _verdict(candidates), candidates)
     view.write(page, result, reference, settings, graph)
     return result
+
+
+def _reference(
+    test: rows.Rows, served: Model, task: str, evaluation: Mapping[str, Any]
+) -> Reference:
+    return Reference(
+        task=task,
+        label=test.label,
+        answers=served.predict(test.table)[OUTPUT[task]].to_numpy(),
+        slices=slices_of(test.table, Evaluation.parse(evaluation, where="evaluation")),
+    )
 
 
 def _convert(
@@ -211,6 +211,19 @@ def _judge(
     return Candidate(
         variant, found, share, missed(variant, found.differences, share, settings, task)
     )
+
+
+def _passed(
+    candidates: list[Candidate], made: Mapping[Variant, Form], settings: Edge, task: str
+) -> dict[Variant, Form]:
+    """The forms that go to devices, the smallest last."""
+    return {
+        one.variant: _described(
+            made[one.variant], one.measured, settings.limits(one.variant, task), task
+        )
+        for one in sorted(candidates, key=lambda one: -one.share)
+        if one.measured and not one.reasons
+    }
 
 
 def _described(form: Form, measured: Measured, limits: Parity, task: str) -> Form:
