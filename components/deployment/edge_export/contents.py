@@ -44,12 +44,12 @@ class Target:
     output: str
 
 
-def prepare(folder: Path, saved_model: Path, graph: Graph) -> dict[str, str]:
+def prepare(folder: Path, loaded: Any, graph: Graph) -> dict[str, str]:
     """Writes what every variant needs: the runtime, an example, the preprocessing.
 
     Args:
         folder: The bundle's contents.
-        saved_model: Folder of the SavedModel.
+        loaded: SavedModel that is loaded.
         graph: What is converted; when it is whole there is no preprocessing beside it.
 
     Returns:
@@ -67,7 +67,7 @@ def prepare(folder: Path, saved_model: Path, graph: Graph) -> dict[str, str]:
         shutil.copyfile(Path(__file__).parent / "templates" / "example.txt", folder / "example.py")
     if graph.whole:
         return {name: spec.dtype.name for name, spec in graph.inputs.items()}
-    return writer.write(saved_model, folder / PREPROCESSING)
+    return writer.write(loaded, folder / PREPROCESSING)
 
 
 def feeds(folder: Path, graph: Graph, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

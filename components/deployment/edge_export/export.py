@@ -120,7 +120,7 @@ def run(
     target = contents.Target(
         name=name,
         feature_service=feature_service,
-        raw_inputs=contents.prepare(folder, model, graph),
+        raw_inputs=contents.prepare(folder, served.loaded, graph),
         output=OUTPUT[truth.task],
     )
     training = rows.representative(examples, settings.representative_rows)

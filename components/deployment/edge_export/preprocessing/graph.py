@@ -31,8 +31,11 @@ class FrozenGraph:
     tables: Mapping[str, Any]
 
 
-def read(saved_model: Path) -> FrozenGraph:
-    """Loads and freezes the preprocessing of a model that ``trainer`` exported.
+def read(saved_model: Path | Any) -> FrozenGraph:
+    """Freezes the preprocessing of a model that ``trainer`` exported.
+
+    Args:
+        saved_model: Folder of the SavedModel, or what TensorFlow loaded of it.
 
     Raises:
         StepError: the model carries no preprocessing of its own.
@@ -40,10 +43,11 @@ def read(saved_model: Path) -> FrozenGraph:
     import tensorflow as tf
     from tensorflow.python.framework import convert_to_constants
 
-    loaded = tf.saved_model.load(str(saved_model))
+    is_folder = isinstance(saved_model, Path)
+    loaded = tf.saved_model.load(str(saved_model)) if is_folder else saved_model
     if not hasattr(loaded, "preprocess"):
         raise StepError(
-            f"{saved_model} has no function `preprocess`.",
+            f"{saved_model if is_folder else 'The model'} has no function `preprocess`.",
             fix="Train again: it was exported by an earlier Headrace, or by something else.",
         )
     (function,) = loaded.preprocess.concrete_functions

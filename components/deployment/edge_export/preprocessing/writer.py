@@ -15,11 +15,11 @@ from headrace.components.deployment.edge_export.preprocessing.translate import T
 from headrace.serving.edge.runtime.preprocessing import FORMAT
 
 
-def write(saved_model: Path, target: Path) -> dict[str, str]:
+def write(saved_model: Path | Any, target: Path) -> dict[str, str]:
     """Writes the preprocessing of a model that ``trainer`` exported.
 
     Args:
-        saved_model: Folder of the SavedModel.
+        saved_model: Folder of the SavedModel, or what TensorFlow loaded of it.
         target: ``preprocessing.json``.
 
     Returns:
