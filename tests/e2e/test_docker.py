@@ -164,14 +164,18 @@ import docker
 from kfp import components, local
 
 from headrace.pipelines.training.arguments import arguments
+from headrace.serving.edge.bundle import generate_keys
 
 project, home, user = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+private, _ = generate_keys(home)
 local.init(
     local.DockerRunner(
         user=user,
         read_only=True,
         tmpfs={"/tmp": ""},
         network_mode="none",
+        # A secret, as a cluster gives it to the step that signs.
+        environment={"HEADRACE_EDGE_SIGNING_KEY": private.read_text()},
         mounts=[docker.types.Mount(str(home), str(home), type="bind")],
     ),
     pipeline_root=str(home / "outputs"),
@@ -210,3 +214,6 @@ def test_the_pipeline_ends_blessed_and_pushed(built: Path, home: Path) -> None:
     assert model.stat().st_uid == int(user.split(":")[0])
     manifest = model.parent / "assets.extra" / "headrace" / "manifest.json"
     assert json.loads(manifest.read_text())["model"] == "housing"
+    bundle = model.parents[1] / "edge" / "1"
+    command = [sys.executable, "-m", "headrace.cli", "edge", "verify", str(bundle)]
+    subprocess.run([*command, "--public-key", str(home / "edge-public-key.pem")], check=True)
