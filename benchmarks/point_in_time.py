@@ -216,6 +216,8 @@ def _store(folder: Path, kind: str) -> Any:
         online_store={"type": "sqlite", "path": str(folder / "online.db")},
         offline_store={"type": kind},
         entity_key_serialization_version=3,
+        # The labels' times are in UTC; without this Feast copies all of them to see that.
+        coerce_tz_aware=False,
     )
     store = FeatureStore(config=config)
     entities = {key: Entity(name=key, join_keys=[key], value_type=ValueType.STRING) for key in KEYS}
