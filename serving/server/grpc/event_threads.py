@@ -21,7 +21,11 @@ from grpc._cython import cygrpc
 
 #: How long a thread may take to see that the server has ended.
 _LOOK_SECONDS = 1.0
+#: A server that begins to stop is not kept from it longer than this by new calls.
+_REFUSE_SECONDS = 1.0
+_QUIET_SECONDS = 0.05
 _NO_MESSAGE = b"The method requires exactly one request message."
+_STOPPING = b"The server is shutting down."
 
 
 class EventThreads(Executor):
@@ -34,6 +38,7 @@ class EventThreads(Executor):
     def __init__(self, count: int) -> None:
         self._count = count
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="grpc stream")
+        self._refusing = False
 
     def start(self, server: grpc.Server) -> None:
         """Begins to take events, beside the thread that ``server`` has started for itself."""
@@ -42,13 +47,26 @@ class EventThreads(Executor):
                 target=_take_events, args=(server._state,), name=f"grpc {number}", daemon=True
             ).start()
 
+    def refuse(self, server: grpc.Server) -> None:
+        """Answers calls that no thread has taken yet with UNAVAILABLE, and those that follow.
+
+        A server that stops cancels them, and clients do not repeat a call that was cancelled.
+        """
+        self._refusing = True
+        deadline = time.time() + _REFUSE_SECONDS
+        while time.time() < deadline and _take_event(server._state, _QUIET_SECONDS):
+            pass
+
     def submit(
         self, function: Callable[..., Any], /, *arguments: Any, **options: Any
     ) -> Future[Any]:
         """Called by grpcio for each call, in an event thread."""
         if not (arguments and arguments[0] is grpcio._unary_response_in_pool):
             return self._pool.submit(function, *arguments, **options)
-        _receive(function, *arguments)
+        if self._refusing:
+            _refuse(*arguments)
+        else:
+            _receive(function, *arguments)
         begun: Future[Any] = Future()
         begun.set_result(None)
         return begun
@@ -56,11 +74,21 @@ class EventThreads(Executor):
 
 def _take_events(state: Any) -> None:
     while state.stage is not grpcio._ServerStage.STOPPED:
-        event = state.completion_queue.poll(time.time() + _LOOK_SECONDS)
-        timed_out = event.completion_type == cygrpc.CompletionType.queue_timeout
-        if not timed_out and not grpcio._process_event_and_continue(state, event):
-            return
-        event = None  # a call must not live until the next one comes
+        _take_event(state, _LOOK_SECONDS)
+
+
+def _take_event(state: Any, seconds: float) -> bool:
+    """Handles the next event; whether there was one."""
+    event = state.completion_queue.poll(time.time() + seconds)
+    if event.completion_type == cygrpc.CompletionType.queue_timeout:
+        return False
+    grpcio._process_event_and_continue(state, event)
+    return True
+
+
+def _refuse(_: Callable[..., Any], call_event: Any, state: Any, *others: Any) -> None:
+    with state.condition:
+        grpcio._abort(state, call_event.call, cygrpc.StatusCode.unavailable, _STOPPING)
 
 
 def _receive(

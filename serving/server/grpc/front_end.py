@@ -100,6 +100,7 @@ class GrpcFrontEnd:
 
     def stop(self, grace: float) -> None:
         """See ``seam.FrontEnd.stop``."""
+        self._threads.refuse(self._server)
         self._server.stop(grace).wait()
 
     def _add_health(self) -> None:
