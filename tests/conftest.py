@@ -8,6 +8,8 @@ import pytest
 _SHARED_RUNS = ("flights_run", "taxi_run", "housing_run")
 
 
+# First, for xdist's own hook reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = getattr(item, "fixturenames", ())

@@ -26,10 +26,10 @@ def push_anew(refused, destination, *phrases):
 
 
 def test_a_disk_of_pushed_models_that_is_full(refused, destination):
-    with (destination / "filler").open("wb") as stream, pytest.raises(OSError, match="No space"):
+    filler = (destination / "filler").open("wb", buffering=0)
+    with filler as stream, pytest.raises(OSError, match="No space"):
         while True:
             stream.write(b"0" * 65536)
-            stream.flush()
     push_anew(refused, destination, "cannot be written: the disk is full", "Free space")
 
 
