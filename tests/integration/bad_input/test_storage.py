@@ -20,6 +20,8 @@ def push_anew(refused, destination, *phrases):
     """Another model, because of another seed, on its way to ``destination``."""
     before = files.digest(destination / "tiny")
     sets = (f"serving.destination={destination}", "training.seed=18")
+    # It would be tried again, after a while.
+    sets += ("platform.steps.pusher.retries.count=0",)
     refused(*phrases, options=[word for value in sets for word in ("--set", value)])
     assert files.digest(destination / "tiny") == before
     assert [path.name for path in (destination / "tiny").iterdir()] == ["1"]
