@@ -9,6 +9,7 @@ import importlib.machinery
 import importlib.util
 import itertools
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -19,6 +20,7 @@ from headrace.components.shared.errors import DataError
 
 PACKAGE = "headrace_edge"
 _numbers = itertools.count()
+_changing_finders = threading.Lock()
 
 
 class EdgeModel(Protocol):
@@ -40,11 +42,27 @@ def load(bundle: Path, variant: str, *, threads: int = 1) -> EdgeModel:
         threads: Of the interpreter.
     """
     place = bundle.resolve()
-    name = f"{PACKAGE}_{next(_numbers)}"
-    sys.meta_path.insert(0, _Finder(name, place / PACKAGE))
-    module = importlib.import_module(name)
-    model: EdgeModel = module.EdgeModel(str(place), variant=variant, threads=threads)
+    with _findable(place / PACKAGE) as name:
+        module = importlib.import_module(name)
+        model: EdgeModel = module.EdgeModel(str(place), variant=variant, threads=threads)
     return model
+
+
+@contextlib.contextmanager
+def _findable(folder: Path) -> Iterator[str]:
+    """Makes a runtime importable under a new name; the model alone keeps its modules afterwards."""
+    name = f"{PACKAGE}_{next(_numbers)}"
+    finder = _Finder(name, folder)
+    # Other threads import too: they go through the list that they have begun with.
+    with _changing_finders:
+        sys.meta_path = [finder, *sys.meta_path]
+    try:
+        yield name
+    finally:
+        with _changing_finders:
+            sys.meta_path = [one for one in sys.meta_path if one is not finder]
+        for module in [one for one in list(sys.modules) if one.partition(".")[0] == name]:
+            del sys.modules[module]
 
 
 @contextlib.contextmanager

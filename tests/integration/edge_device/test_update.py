@@ -50,10 +50,13 @@ def test_a_newer_version_takes_over(device, versions, server):
 
 def test_versions_before_the_previous_one_are_removed(device, versions):
     device.good = {1.0, 2.0, 3.0}
+    finders, modules = len(sys.meta_path), set(sys.modules)
     for version in (2, 3):
         versions.push(version)
         device.update()
         device.answers_with(version)
+    assert len(sys.meta_path) == finders
+    assert not {name for name in set(sys.modules) - modules if name.startswith("headrace_edge")}
     assert {path.name for path in (device.root / "versions").iterdir()} == {"2", "3"}
 
 
