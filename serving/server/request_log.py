@@ -62,7 +62,8 @@ class RequestLog:
         #: Sampling rate and prefix of the models that are logged.
         self._models: Mapping[str, tuple[float, str]] = {}
         self._queue: deque[tuple[str, bytes]] = deque()
-        self._added = self._written = 0
+        self._waiting = 0
+        self._lock = threading.Lock()
         self._number = itertools.count()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="request log", daemon=True)
@@ -122,11 +123,13 @@ class RequestLog:
         spec = log.log_metadata.model_spec
         spec.name, spec.version.value = servable.name, servable.version
         record = log.SerializeToString()
-        if self._added - self._written + len(record) > QUEUE_BYTES:
+        with self._lock:
+            fits = self._waiting + len(record) <= QUEUE_BYTES
+            if fits:
+                self._waiting += len(record)
+                self._queue.append((servable.name, record))
+        if not fits:
             self._observer.logged(servable.name, ok=False)
-            return
-        self._added += len(record)
-        self._queue.append((servable.name, record))
 
     def _run(self) -> None:
         while not self._stopping.wait(self._rotate_seconds):
@@ -140,9 +143,10 @@ class RequestLog:
             records[model].append(record)
         for model, some in records.items():
             ok = self._write(model, some)
-            for record in some:
-                self._written += len(record)
+            for _ in some:
                 self._observer.logged(model, ok)
+            with self._lock:
+                self._waiting -= sum(map(len, some))
 
     def _write(self, model: str, records: list[bytes]) -> bool:
         _, prefix = self._models.get(model, (0.0, model))
