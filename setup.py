@@ -56,7 +56,8 @@ EXTRAS = {
     "kafka": ["confluent-kafka>=2.6"],
     "serving": [
         "fastapi>=0.115",
-        "grpcio>=1.70",
+        # The server builds on parts of it that are not public (serving/server/grpc).
+        "grpcio>=1.85,<1.86",
         "grpcio-health-checking",
         "grpcio-reflection",
         "httptools>=0.6",
