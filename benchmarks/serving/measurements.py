@@ -61,30 +61,24 @@ class Comparison:
 
 def serving_grpc(bench: Bench) -> Measurement:
     """Predict over gRPC against an echo on the same stack."""
-    compared = compare(bench)
-    return Measurement(
-        name=f"gRPC Predict, {CONCURRENCY[-1]} at a time",
-        unit="requests/s",
-        target=Target(0.7, better="higher"),
-        ours=compared.rates(GRPC),
-        reference=compared.rates(ECHO),
-        reference_name=f"an echo on grpcio, {servers.THREADS} threads too",
-        note="\n".join(map(compared.medians, (GRPC, PLAIN, ECHO, MODEL))),
-        details=compared.details(),
-    )
+    return _against_echo("gRPC Predict", compare(bench), (GRPC, PLAIN, ECHO, MODEL))
 
 
 def serving_grpc_small(bench: Bench) -> Measurement:
     """The same with a model that costs nothing: what the server itself costs."""
-    compared = compare_small(bench)
+    name = "gRPC Predict of a model that costs nothing"
+    return _against_echo(name, compare_small(bench), (GRPC, PLAIN, REST, ECHO))
+
+
+def _against_echo(name: str, compared: Comparison, shown: Sequence[str]) -> Measurement:
     return Measurement(
-        name=f"gRPC Predict of a model that costs nothing, {CONCURRENCY[-1]} at a time",
+        name=f"{name}, {CONCURRENCY[-1]} at a time",
         unit="requests/s",
         target=Target(0.7, better="higher"),
         ours=compared.rates(GRPC),
         reference=compared.rates(ECHO),
         reference_name=f"an echo on grpcio, {servers.THREADS} threads too",
-        note="\n".join(map(compared.medians, (GRPC, PLAIN, REST, ECHO))),
+        note="\n".join(map(compared.medians, shown)),
         details=compared.details(),
     )
 
