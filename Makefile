@@ -18,7 +18,7 @@ demo: setup ## Train, gate and push the flagship model on 336,776 real flights
 
 test: setup ## Lint, type-check and run every test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest tests --numprocesses=2 --dist=loadgroup
+	@$(BIN)/pytest tests --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 test-fast: setup ## Run the unit tests only
 	@$(BIN)/pytest tests/unit
