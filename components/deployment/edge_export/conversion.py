@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.components.deployment.edge_export.source import Graph
+from headrace.components.deployment.edge_export.source import Graph, converter
 from headrace.components.shared.config.edge import Variant
 from headrace.serving.edge.bundle import Tensor
 
@@ -32,7 +32,7 @@ def convert(graph: Graph, variant: Variant, representative: Tensors, output: str
 
     Args:
         graph: From ``source.choose``.
-        variant: Which form.
+        variant: Which form; of `int8_aware` and `pruned`, the graph is fine-tuned already.
         representative: What the graph takes, from the training split; sets the ranges of int8.
         output: Name of what the model answers.
     """
@@ -42,16 +42,19 @@ def convert(graph: Graph, variant: Variant, representative: Tensors, output: str
         return graph.float32
     if variant == "onnx":
         return _onnx(graph.float32, output)
-    converter = graph.converter()
-    if variant == "int8":
-        return _int8(converter, representative)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    made = converter(graph.flat)
+    if variant in ("int8", "int8_aware"):
+        return _int8(made, representative)
+    sparse = variant == "pruned"
+    made.optimizations = [
+        tf.lite.Optimize.EXPERIMENTAL_SPARSITY if sparse else tf.lite.Optimize.DEFAULT
+    ]
     if variant == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    return converter.convert()  # type: ignore[no-any-return]
+        made.target_spec.supported_types = [tf.float16]
+    return made.convert()  # type: ignore[no-any-return]
 
 
-def _int8(converter: Any, representative: Tensors) -> bytes:
+def _int8(made: Any, representative: Tensors) -> bytes:
     """Integers between the first and the last matrix of weights, floats outside.
 
     Element-wise operations before the first matrix spread few values over a wide range: a ramp
@@ -64,7 +67,7 @@ def _int8(converter: Any, representative: Tensors) -> bytes:
     """
     import tensorflow as tf
 
-    wide = {name: _stretched(values) for name, values in representative.items()}
+    wide = stretched(representative)
 
     def feeds() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
         rows = len(next(iter(wide.values())))
@@ -74,22 +77,25 @@ def _int8(converter: Any, representative: Tensors) -> bytes:
             part = slice(start, start + size)
             yield _SIGNATURE, {name: values[part] for name, values in wide.items()}
 
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = feeds
-    debugger = tf.lite.experimental.QuantizationDebugger(converter=converter, debug_dataset=feeds)
+    made.optimizations = [tf.lite.Optimize.DEFAULT]
+    made.representative_dataset = feeds
+    debugger = tf.lite.experimental.QuantizationDebugger(converter=made, debug_dataset=feeds)
     debugger.options = tf.lite.experimental.QuantizationDebugOptions(
         denylisted_nodes=_outside_of_matrices(debugger.calibrated_model)
     )
     return debugger.get_nondebug_quantized_model()  # type: ignore[no-any-return]
 
 
-def _stretched(values: np.ndarray) -> np.ndarray:
+def stretched(rows: Tensors) -> Tensors:
     """The rows, and the rows again with numbers further from their mean; ids stay as they are."""
+    return {name: np.concatenate([values, _further(values)]) for name, values in rows.items()}
+
+
+def _further(values: np.ndarray) -> np.ndarray:
     if not np.issubdtype(values.dtype, np.floating):
-        return np.concatenate([values, values])
+        return values
     mean = values.mean(axis=0)
-    further = (mean + _MARGIN * (values - mean)).astype(values.dtype)
-    return np.concatenate([values, further])
+    return np.asarray(mean + _MARGIN * (values - mean), values.dtype)
 
 
 def _outside_of_matrices(model: bytes) -> list[str]:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headrace.components.deployment.batch_inference.model import Model
-from headrace.components.deployment.edge_export import contents, conversion, rows, source, view
+from headrace.components.deployment.edge_export import contents, rows, source, view
+from headrace.components.deployment.edge_export.conversion import Tensors
+from headrace.components.deployment.edge_export.forms import Maker
 from headrace.components.deployment.edge_export.layout import CONTENTS, DESCRIPTION
-from headrace.components.deployment.edge_export.measure import Measured, measure
+from headrace.components.deployment.edge_export.measure import Measured, Trial
 from headrace.components.deployment.edge_export.parity import Reference, missed, slices_of
 from headrace.components.evaluation.metrics import NAMES
 from headrace.components.shared import files
 from headrace.components.shared.config.edge import Edge, Parity, Variant
 from headrace.components.shared.config.model import Evaluation
 from headrace.components.shared.config.project import Label
-from headrace.components.shared.errors import HeadraceError
 from headrace.components.shared.signatures import OUTPUT
 from headrace.serving.edge.bundle import Description, write_bundle
 from headrace.serving.edge.bundle import Variant as Form
@@ -36,12 +38,14 @@ class Candidate:
 
     Attributes:
         variant: Its name.
+        form: Its file; None when it could not be made.
         measured: What was found; None when it could not be made or run.
         share: Size of its file, as a share of float32's.
         reasons: Why it is not pushed; empty when it is.
     """
 
     variant: Variant
+    form: Form | None
     measured: Measured | None
     share: float
     reasons: list[str]
@@ -115,36 +119,78 @@ def run(
     served = Model(model)
     test = rows.tested(examples, truth)
     reference = _reference(test, served, truth.task, evaluation)
-    graph = source.choose(served.loaded)
-    folder = bundle / CONTENTS
+    graph, folder = source.choose(served.loaded), bundle / CONTENTS
     target = contents.Target(
         name=name,
         feature_service=feature_service,
         raw_inputs=contents.prepare(folder, served.loaded, graph),
         output=OUTPUT[truth.task],
     )
-    training = rows.representative(examples, settings.representative_rows)
-    feeds = contents.feeds(folder, graph, served.tensors(training))
-    made, found = _convert(graph, settings.variants, feeds, folder, target.output)
-    if made:
-        tried = contents.describe(target, test.table, reference.answers, made)
-        raw = served.tensors(test.table)
-        found |= _measure(folder, tried, made, raw, reference, settings.decision)
-    candidates = [
-        _judge(variant, found[variant], len(graph.float32), settings, truth.task)
-        for variant in settings.variants
-    ]
-    passed = _passed(candidates, made, settings, truth.task)
-    for variant in made.keys() - passed.keys():
-        (folder / made[variant].file).unlink()
-    if passed:
-        final = contents.describe(target, test.table, reference.answers, passed)
-        files.write_json(bundle / DESCRIPTION, final.model_dump(mode="json"))
-    else:
-        shutil.rmtree(folder)
+    export = _Export(settings, folder, target, graph, served, examples, test, reference)
+    candidates = export.candidates()
+    passed = _passed(candidates, settings, truth.task)
+    export.leave(passed)
     result = Result(bool(passed), _verdict(candidates), candidates)
     view.write(page, result, reference, settings, graph)
     return result
+
+
+@dataclass(frozen=True)
+class _Export:
+    """An export under way."""
+
+    settings: Edge
+    folder: Path
+    target: contents.Target
+    graph: source.Graph
+    served: Model
+    examples: Path
+    test: rows.Rows
+    reference: Reference
+
+    def candidates(self) -> list[Candidate]:
+        """Makes the variants, asks them, and judges what they answer."""
+        task = self.reference.task
+        maker = Maker(
+            self.graph, self.settings, task, self.folder, self.target.output, cache(self._sample)
+        )
+        made, refused = maker.make()
+        found = {**refused, **(self._measured(made) if made else {})}
+        return [
+            _judge(one, made.get(one), found[one], len(self.graph.float32), self.settings, task)
+            for one in self.settings.variants
+        ]
+
+    def leave(self, passed: Mapping[Variant, Form]) -> None:
+        """Leaves in the bundle what may be pushed."""
+        if not passed:
+            shutil.rmtree(self.folder)
+            return
+        kept = {form.file for form in passed.values()}
+        for path in [*self.folder.glob("*.tflite"), *self.folder.glob("*.onnx")]:
+            if path.name not in kept:
+                path.unlink()
+        description = self._description(passed)
+        files.write_json(self.folder.parent / DESCRIPTION, description.model_dump(mode="json"))
+
+    def _sample(self, count: int) -> Tensors:
+        """So many rows of the training split, at most, as the graph takes them."""
+        table = rows.representative(self.examples, count)
+        return contents.feeds(self.folder, self.graph, self.served.tensors(table))
+
+    def _measured(self, made: Mapping[Variant, Form]) -> dict[Variant, Measured | str]:
+        """What each variant answers in a bundle as devices get it, or why it does not."""
+        description = self._description(made)
+        raw = self.served.tensors(self.test.table)
+        with tempfile.TemporaryDirectory(prefix="headrace-edge-") as scratch:
+            bundle = Path(scratch) / "bundle"
+            key = Ed25519PrivateKey.generate()
+            write_bundle(self.folder, bundle, description, version=1, key=key)
+            trial = Trial(bundle, description, raw, self.reference, self.settings.decision)
+            return {variant: trial.measure(variant) for variant in made}
+
+    def _description(self, variants: Mapping[Variant, Form]) -> Description:
+        return contents.describe(self.target, self.test.table, self.reference.answers, variants)
 
 
 def _reference(
@@ -158,72 +204,33 @@ def _reference(
     )
 
 
-def _convert(
-    graph: source.Graph,
-    variants: list[Variant],
-    feeds: conversion.Tensors,
-    folder: Path,
-    output: str,
-) -> tuple[dict[Variant, Form], dict[Variant, Measured | str]]:
-    """The forms that could be made, and why others could not."""
-    made: dict[Variant, Form] = {}
-    refused: dict[Variant, Measured | str] = {}
-    for variant in variants:
-        path = folder / ("model.onnx" if variant == "onnx" else f"{variant}.tflite")
-        try:
-            path.write_bytes(conversion.convert(graph, variant, feeds, output))
-            inputs, outputs = conversion.tensors(path, output)
-        except Exception as error:  # converters raise anything; whatever it is, it is the verdict
-            path.unlink(missing_ok=True)
-            refused[variant] = f"it cannot be converted: {_first_line(error)}"
-        else:
-            made[variant] = Form(file=path.name, inputs=inputs, outputs=outputs)
-    return made, refused
-
-
-def _measure(
-    folder: Path,
-    description: Description,
-    variants: Iterable[Variant],
-    raw: conversion.Tensors,
-    reference: Reference,
-    decision: float,
-) -> dict[Variant, Measured | str]:
-    """What each variant answers in a bundle as devices get it, or why it does not."""
-    found: dict[Variant, Measured | str] = {}
-    with tempfile.TemporaryDirectory(prefix="headrace-edge-") as scratch:
-        bundle = Path(scratch) / "bundle"
-        write_bundle(folder, bundle, description, version=1, key=Ed25519PrivateKey.generate())
-        for variant in variants:
-            try:
-                found[variant] = measure(bundle, description, variant, raw, reference, decision)
-            except Exception as error:  # a runtime raises anything; it is the verdict, too
-                found[variant] = f"it does not answer: {_first_line(error)}"
-    return found
-
-
 def _judge(
-    variant: Variant, found: Measured | str, size: int, settings: Edge, task: str
+    variant: Variant,
+    form: Form | None,
+    found: Measured | str,
+    size: int,
+    settings: Edge,
+    task: str,
 ) -> Candidate:
     if not isinstance(found, Measured):
-        return Candidate(variant, None, math.nan, [found])
+        return Candidate(variant, form, None, math.nan, [found])
     share = found.bytes / size
-    return Candidate(
-        variant, found, share, missed(variant, found.differences, share, settings, task)
-    )
+    reasons = missed(variant, found.differences, share, settings, task)
+    return Candidate(variant, form, found, share, reasons)
 
 
-def _passed(
-    candidates: list[Candidate], made: Mapping[Variant, Form], settings: Edge, task: str
-) -> dict[Variant, Form]:
+def _passed(candidates: list[Candidate], settings: Edge, task: str) -> dict[Variant, Form]:
     """The forms that go to devices, the smallest last."""
     return {
-        one.variant: _described(
-            made[one.variant], one.measured, settings.limits(one.variant, task), task
-        )
-        for one in sorted(candidates, key=lambda one: -one.share)
-        if one.measured and not one.reasons
+        one.variant: _described(one.form, one.measured, settings.limits(one.variant, task), task)
+        for one in _good(candidates)
+        if one.form and one.measured
     }
+
+
+def _good(candidates: list[Candidate]) -> list[Candidate]:
+    """Those that may be pushed, the smallest last."""
+    return sorted((one for one in candidates if not one.reasons), key=lambda one: -one.share)
 
 
 def _described(form: Form, measured: Measured, limits: Parity, task: str) -> Form:
@@ -246,17 +253,12 @@ def _described(form: Form, measured: Measured, limits: Parity, task: str) -> For
 
 def _verdict(candidates: list[Candidate]) -> str:
     failed = [one for one in candidates if one.reasons]
-    good = [one for one in candidates if one.measured and not one.reasons]
+    good = _good(candidates)
     first = f"; {failed[0].variant}: {failed[0].reasons[0]}" if failed else ""
     if not good:
         return f"none of {len(candidates)} variants may go to devices{first}"
-    best = min(good, key=lambda one: one.share)
+    best = good[-1]
     return (
         f"{len(good)} of {len(candidates)} variants answer like the SavedModel; the smallest is "
         f"{best.variant}, {best.share:.2f} of float32's size{first}"
     )
-
-
-def _first_line(error: Exception) -> str:
-    text = error.message if isinstance(error, HeadraceError) else str(error)
-    return text.strip().partition("\n")[0][:300] or type(error).__name__

@@ -1,17 +1,20 @@
-"""One variant, asked as a device asks it."""
+"""Variants, asked as a device asks them."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from headrace.components.deployment.edge_export.conversion import Tensors
+from headrace.components.deployment.edge_export.forms import first_line
 from headrace.components.deployment.edge_export.parity import Difference, Reference, compare
 from headrace.serving.edge.bundle import Description
 from headrace.serving.edge.device.runtime import load
+from headrace.serving.edge.runtime import EdgeModel
 
 _CALLS = 300
 _WARM_UP = 20
@@ -34,36 +37,55 @@ class Measured:
     p99: float
 
 
-def measure(
-    bundle: Path,
-    description: Description,
-    variant: str,
-    raw: Tensors,
-    reference: Reference,
-    decision: float,
-) -> Measured:
-    """Asks a variant for all rows of the test split, and one by one for some.
+class Trial:
+    """A bundle as devices get it, whose own runtime answers the test split.
 
     Args:
-        bundle: A bundle as devices get it; the runtime inside of it answers.
-        description: Of the bundle.
-        variant: Name of the variant.
+        bundle: The bundle.
+        description: Of it.
         raw: Named raw tensors of the test split, of shape ``[rows]``.
         reference: What the answers are compared with.
         decision: Probability from which an answer counts as yes.
     """
-    model = load(bundle, variant)
-    (answers,) = model.predict_batch(raw).values()
-    rows = description.self_test.rows
-    seconds = []
-    for call in range(_WARM_UP + _CALLS):
-        start = time.perf_counter()
-        model.predict(rows[call % len(rows)])
-        seconds.append(time.perf_counter() - start)
-    p50, p99 = np.percentile(seconds[_WARM_UP:], (50, 99)) * 1000
-    return Measured(
-        bytes=(bundle / description.variants[variant].file).stat().st_size,
-        differences=compare(reference, np.ravel(answers), decision),
-        p50=float(p50),
-        p99=float(p99),
-    )
+
+    def __init__(
+        self,
+        bundle: Path,
+        description: Description,
+        raw: Tensors,
+        reference: Reference,
+        decision: float,
+    ) -> None:
+        self._bundle = bundle
+        self._description = description
+        self._raw = raw
+        self._reference = reference
+        self._decision = decision
+        self._transformed: Tensors | None = None
+
+    def measure(self, variant: str) -> Measured | str:
+        """What a variant answers to all rows, and one by one to some, or why it does not."""
+        try:
+            return self._measured(variant)
+        except Exception as error:  # a runtime raises anything; it is the verdict
+            return f"it does not answer: {first_line(error)}"
+
+    def _measured(self, variant: str) -> Measured:
+        model = cast(EdgeModel, load(self._bundle, variant))
+        if self._transformed is None:
+            # The preprocessing is a file of the bundle that its variants share.
+            self._transformed = model.transform_batch(self._raw)
+        (answers,) = model.predict_transformed_batch(self._transformed).values()
+        rows = self._description.self_test.rows
+        seconds = []
+        for call in range(_WARM_UP + _CALLS):
+            start = time.perf_counter()
+            model.predict(rows[call % len(rows)])
+            seconds.append(time.perf_counter() - start)
+        p50, p99 = np.percentile(seconds[_WARM_UP:], (50, 99)) * 1000
+        return Measured(
+            bytes=(self._bundle / self._description.variants[variant].file).stat().st_size,
+            differences=compare(self._reference, np.ravel(answers), self._decision),
+            p50=float(p50),
+            p99=float(p99),
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -54,6 +55,11 @@ class Reference:
     answers: np.ndarray
     slices: list[tuple[SliceKey, np.ndarray]]
 
+    @cached_property
+    def metrics(self) -> list[float]:
+        """AUC or root mean squared error of the SavedModel, by slice."""
+        return [_metric(self.task, self.label[mask], self.answers[mask]) for _, mask in self.slices]
+
 
 def slices_of(table: pl.DataFrame, evaluation: Evaluation) -> list[tuple[SliceKey, np.ndarray]]:
     """All rows, then the evaluation's slices that have enough of them, as masks."""
@@ -74,18 +80,26 @@ def compare(reference: Reference, answers: np.ndarray, decision: float) -> list[
         answers: The variant's, of shape ``[rows]``.
         decision: Probability from which the answer counts as yes.
     """
-    return [_difference(reference, answers, decision, *one) for one in reference.slices]
+    return [
+        _difference(reference, answers, decision, key, mask, before)
+        for (key, mask), before in zip(reference.slices, reference.metrics, strict=True)
+    ]
+
+
+def _metric(task: str, label: np.ndarray, answers: np.ndarray) -> float:
+    return float(prepare(task, label, answers)[NAMES[task][0]](np.ones((1, len(label))))[0])
 
 
 def _difference(
-    reference: Reference, answers: np.ndarray, decision: float, key: SliceKey, mask: np.ndarray
+    reference: Reference,
+    answers: np.ndarray,
+    decision: float,
+    key: SliceKey,
+    mask: np.ndarray,
+    before: float,
 ) -> Difference:
     label, own, other = reference.label[mask], answers[mask], reference.answers[mask]
-    name = NAMES[reference.task][0]
-    once = np.ones((1, len(label)))
-    metric, before = (
-        float(prepare(reference.task, label, values)[name](once)[0]) for values in (own, other)
-    )
+    metric = _metric(reference.task, label, own)
     apart = np.abs(own.astype(float) - other)
     flips = None
     if reference.task == "binary_classification":

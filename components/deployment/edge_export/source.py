@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from headrace.components.shared import tensorflow_env  # noqa: F401
+from headrace.components.deployment.edge_export.flat import Flat, flatten, looks_up
 from headrace.components.shared.errors import ConfigError, ProjectCodeError
 from headrace.components.shared.signatures import MODEL_SIGNATURE, RAW_SIGNATURE
 
@@ -19,15 +19,13 @@ class Graph:
     """A function of named tensors that TensorFlow Lite can run.
 
     Attributes:
-        function: Concrete function.
-        holder: Keeps what the function uses.
+        flat: Its operations.
         float32: The function as a TensorFlow Lite file.
         whole: It takes raw features; else transformed ones.
         reason: Why, for people.
     """
 
-    function: Any
-    holder: Any
+    flat: Flat
     float32: bytes
     whole: bool
     reason: str
@@ -35,11 +33,7 @@ class Graph:
     @property
     def inputs(self) -> Mapping[str, Any]:
         """Name to ``tf.TensorSpec``."""
-        return _inputs(self.function)
-
-    def converter(self) -> Any:
-        """A new ``tf.lite.TFLiteConverter``."""
-        return _converter(self.function, self.holder)
+        return self.flat.inputs
 
 
 def choose(loaded: Any) -> Graph:
@@ -59,15 +53,13 @@ def choose(loaded: Any) -> Graph:
                 f"The model has no signature {name!r}, but {', '.join(signatures)}.",
                 fix="Train it again: `trainer` exports that signature.",
             )
-    raw = signatures[RAW_SIGNATURE]
     try:
-        content = _convert(raw, loaded)
-        return Graph(raw, loaded, content, True, "every operation has a kernel on devices")
+        whole, content = _try(signatures[RAW_SIGNATURE])
+        return Graph(whole, content, True, "every operation has a kernel on devices")
     except _NoKernelError as missing:
         reason = f"on devices there is no kernel for {missing} of the preprocessing"
-    function, holder = _alone(signatures[MODEL_SIGNATURE])
     try:
-        return Graph(function, holder, _convert(function, holder), False, reason)
+        return Graph(*_try(signatures[MODEL_SIGNATURE]), False, reason)
     except _NoKernelError as missing:
         raise ProjectCodeError(
             f"The model cannot run on devices: TensorFlow Lite has no kernel for {missing}.",
@@ -79,41 +71,26 @@ class _NoKernelError(Exception):
     """TensorFlow Lite cannot run some operations by itself; the text names them."""
 
 
-def _convert(function: Any, holder: Any) -> bytes:
+def _try(function: Any) -> tuple[Flat, bytes]:
     from tensorflow.lite.python.convert_phase import ConverterError
 
+    if looks_up(function):
+        raise _NoKernelError("the tables")
+    flat = flatten(function)
     try:
         with _silence():
-            return _converter(function, holder).convert()  # type: ignore[no-any-return]
+            return flat, converter(flat).convert()
     except ConverterError as error:
         found = re.search(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)
         raise _NoKernelError(found[1] if found else "an operation") from None
 
 
-def _converter(function: Any, holder: Any) -> Any:
+def converter(flat: Flat) -> Any:
+    """A new ``tf.lite.TFLiteConverter``."""
     import tensorflow as tf
 
+    function, holder = flat.function()
     return tf.lite.TFLiteConverter.from_concrete_functions([function], holder)
-
-
-def _inputs(function: Any) -> Mapping[str, Any]:
-    positional, named = function.structured_input_signature
-    return positional[0] if positional else named  # type: ignore[no-any-return]
-
-
-def _alone(function: Any) -> tuple[Any, Any]:
-    """The function without the rest of the SavedModel, which every conversion would write again."""
-    import tensorflow as tf
-
-    holder = tf.Module()
-    holder.kept = list(function.variables)
-
-    @tf.function(input_signature=[dict(_inputs(function))])  # type: ignore[untyped-decorator]
-    def call(features: Mapping[str, Any]) -> Any:
-        return function(**features)
-
-    holder.call = call
-    return call.get_concrete_function(), holder
 
 
 @contextlib.contextmanager

@@ -10,8 +10,9 @@ from pydantic import AfterValidator, Field
 from headrace.components.shared.config.section import Section
 
 #: The forms, from the most exact to the smallest; each is the stem of its file.
-Variant = Literal["float32", "float16", "dynamic_int8", "int8", "onnx"]
-EVERY: tuple[Variant, ...] = ("float32", "float16", "dynamic_int8", "int8", "onnx")
+Variant = Literal["float32", "pruned", "float16", "dynamic_int8", "int8", "int8_aware", "onnx"]
+#: Without the two that train again.
+USUAL: tuple[Variant, ...] = ("float32", "float16", "dynamic_int8", "int8", "onnx")
 #: In `thresholds`, stands for every variant.
 ALL = "all"
 
@@ -37,9 +38,11 @@ class Parity(Section):
 #: For probabilities; a regression has no unit that is known beforehand.
 DEFAULTS: Mapping[Variant, Parity] = {
     "float32": Parity(max_difference=1e-4, metric_difference=1e-4, flips=1e-4),
+    "pruned": Parity(max_difference=0.1, metric_difference=2e-3, flips=0.02, size=1.0),
     "float16": Parity(max_difference=0.01, metric_difference=1e-3, flips=2e-3),
     "dynamic_int8": Parity(max_difference=0.05, metric_difference=1e-3, flips=0.01),
     "int8": Parity(max_difference=0.05, metric_difference=1e-3, flips=0.01, size=0.45),
+    "int8_aware": Parity(max_difference=0.05, metric_difference=1e-3, flips=0.01, size=0.45),
     "onnx": Parity(max_difference=1e-4, metric_difference=1e-4, flips=1e-4),
 }
 
@@ -50,14 +53,25 @@ def _once(names: list[str]) -> list[str]:
     return names
 
 
+class FineTuning(Section):
+    """How the variants `int8_aware` and `pruned` are trained to answer as the model does."""
+
+    epochs: int = Field(3, ge=1, description="passes over the rows")
+    rows: int = Field(100_000, ge=100, description="training rows, from all over the split")
+    sparsity: float = Field(
+        0.5, gt=0, lt=1, description="share of the weights of each matrix that `pruned` has as zero"
+    )
+
+
 class Edge(Section):
     """Which forms of the model go to devices, and what they must meet."""
 
     variants: Annotated[list[Variant], AfterValidator(_once)] = Field(
-        default_factory=lambda: list(EVERY),
+        default_factory=lambda: list(USUAL),
         min_length=1,
         description="TensorFlow Lite with weights of 32 or 16 bits, with weights in 8 bits, with "
-        "weights and most of the arithmetic in 8 bits; ONNX",
+        "weights and most of the arithmetic in 8 bits; ONNX. Only when named: `int8_aware`, "
+        "trained for 8 bits, and `pruned`, trained with many weights zero and stored without them",
     )
     thresholds: dict[Variant | Literal["all"], Parity] = Field(
         default_factory=dict,
@@ -73,6 +87,10 @@ class Edge(Section):
     )
     representative_rows: int = Field(
         2000, ge=100, description="training rows that set the ranges of int8"
+    )
+
+    fine_tuning: FineTuning = Field(
+        default_factory=FineTuning, description="of `int8_aware` and `pruned`"
     )
 
     def limits(self, variant: Variant, task: str) -> Parity:

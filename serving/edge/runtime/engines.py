@@ -73,11 +73,7 @@ class TfliteEngine:
 
     def one(self, arrays: Sequence[Array]) -> list[Array]:
         """See :class:`Engine`."""
-        interpreter = self._single
-        for index, array in zip(self._inputs, arrays, strict=True):
-            interpreter.set_tensor(index, array)
-        interpreter.invoke()
-        return [interpreter.get_tensor(index) for index in self._outputs]
+        return self._ask(self._single, arrays)
 
     def many(self, arrays: Sequence[Array]) -> list[Array]:
         """See :class:`Engine`."""
@@ -93,6 +89,9 @@ class TfliteEngine:
                 interpreter.resize_tensor_input(index, array.shape)
             interpreter.allocate_tensors()
             self._rows = rows
+        return self._ask(interpreter, arrays)
+
+    def _ask(self, interpreter: Any, arrays: Sequence[Array]) -> list[Array]:
         for index, array in zip(self._inputs, arrays, strict=True):
             interpreter.set_tensor(index, array)
         interpreter.invoke()

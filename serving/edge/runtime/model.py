@@ -55,7 +55,8 @@ class EdgeModel:
         if (folder / "preprocessing.json").exists():
             self._preprocessing = Preprocessing.load(folder / "preprocessing.json")
         self._inputs = [(one["name"], _encoder(one)) for one in description["inputs"]]
-        self._decoders = [_decoder(one) for one in description["outputs"]]
+        decoders = [_decoder(one) for one in description["outputs"]]
+        self._answers = list(zip(self.outputs, decoders, strict=True))
         self._engine = engine(folder / description["file"], threads)
         self._engine.one([_zeros(one) for one in description["inputs"]])
 
@@ -85,31 +86,32 @@ class EdgeModel:
         Raises:
             EdgeError: a feature is unknown, absent or of a wrong type.
         """
-        transformed, rows = self._transformed(columns)
+        return self.predict_transformed_batch(self.transform_batch(columns))
+
+    def predict_transformed_batch(self, features: Mapping[str, Array]) -> dict[str, Array]:
+        """Answers for many rows of what the model file takes; :meth:`transform_batch` gives it."""
+        rows = len(next(iter(features.values()), ()))
         parts = []
         for start in range(0, rows, ROWS_AT_ONCE):
             stop = start + ROWS_AT_ONCE
-            arrays = [encode(transformed[name][start:stop]) for name, encode in self._inputs]
+            arrays = [encode(features[name][start:stop]) for name, encode in self._inputs]
             parts.append(self._engine.many(arrays))
         if not parts:
             return {name: np.empty(0, np.float32) for name in self.outputs}
         answers = [np.concatenate(each) for each in zip(*parts, strict=True)]
         return {
             name: _flat(decode(answer))
-            for name, decode, answer in zip(self.outputs, self._decoders, answers, strict=True)
+            for (name, decode), answer in zip(self._answers, answers, strict=True)
         }
 
     def predict_transformed(self, features: Mapping[str, Array]) -> dict[str, Any]:
         """Answers for one row of what the model file takes, as :meth:`transform` gives it."""
         answers = self._engine.one([encode(features[name]) for name, encode in self._inputs])
-        return {
-            name: value.item() if value.size == 1 else value.reshape(-1)
-            for name, value in zip(
-                self.outputs,
-                [decode(one) for decode, one in zip(self._decoders, answers, strict=True)],
-                strict=True,
-            )
-        }
+        found = {}
+        for (name, decode), answer in zip(self._answers, answers, strict=True):
+            value = decode(answer)
+            found[name] = value.item() if value.size == 1 else value.reshape(-1)
+        return found
 
     def transform(self, row: Mapping[str, Any]) -> dict[str, Array]:
         """What the model file takes for a row; raises what :meth:`predict` does."""
@@ -118,10 +120,12 @@ class EdgeModel:
         arrays, _ = self._features.columns({name: [value] for name, value in row.items()})
         return arrays
 
-    def _transformed(self, columns: Mapping[str, Any]) -> tuple[dict[str, Array], int]:
-        features = self._preprocessing.features if self._preprocessing else self._features
-        arrays, rows = features.columns(columns)
-        return self._preprocessing.run(arrays, rows) if self._preprocessing else arrays, rows
+    def transform_batch(self, columns: Mapping[str, Any]) -> dict[str, Array]:
+        """What the model file takes for many rows; raises what :meth:`predict_batch` does."""
+        if self._preprocessing:
+            return self._preprocessing.transform(columns)
+        arrays, _ = self._features.columns(columns)
+        return arrays
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -142,12 +146,19 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _encoder(tensor: Mapping[str, Any]) -> Callable[[Array], Array]:
     """Brings a feature to the shape and type of the file's input."""
-    shape = (-1, *tensor["shape"][1:])
+    rest = tuple(tensor["shape"][1:])
+    shape = (-1, *rest)
     if tensor["dtype"] == "string":
         return lambda values: values.astype(np.str_).reshape(shape)
     dtype = np.dtype(tensor["dtype"])
     if not tensor.get("scale"):
-        return lambda values: values.astype(dtype, copy=False).reshape(shape)
+
+        def fit(values: Array) -> Array:
+            if values.dtype == dtype and values.shape[1:] == rest:
+                return values  # as nearly always; the two calls below take a microsecond
+            return values.astype(dtype, copy=False).reshape(shape)
+
+        return fit
     scale, zero = np.float32(tensor["scale"]), tensor["zero_point"]
     limits = np.iinfo(dtype)
 

@@ -114,7 +114,7 @@ evaluation: {slices: [[place]]}
         ({"thresholds": {"all": {"max_difference": 1, "flips": 0.1}}}, "has no flips"),
         ({"slices": ["time"]}, "edge.slices: 'time' is not in evaluation.slices"),
         ({"variants": ["int8", "int8"]}, "names a variant twice"),
-        ({"variants": ["int4"]}, "Input should be 'float32', 'float16'"),
+        ({"variants": ["int4"]}, "Input should be 'float32', 'pruned'"),
         ({"variants": []}, "at least 1 item"),
     ],
 )
