@@ -6,9 +6,12 @@ Parquet and CSV executors do not).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +23,10 @@ from headrace.components.shared import (
 from headrace.components.shared.config.data import SPLITS as SPLITS
 
 _BATCH = 8192
-_ENCODERS = 2
+_CODERS = 2
 _AHEAD = 8
+_Given = TypeVar("_Given")
+_Coded = TypeVar("_Coded")
 
 
 def split_folder(examples: Path, split: str) -> Path:
@@ -36,21 +41,23 @@ def shards(examples: Path, split: str) -> list[str]:
 
 def write(table: pa.Table, folder: Path) -> None:
     """Writes ``table`` as one gzip TFRecord file of tf.Examples; nulls become missing features."""
+    batches = as_lists(table).to_batches(max_chunksize=_BATCH)
+    write_batches(batches, folder / "data_tfrecord-00000-of-00001.gz")
+
+
+def write_batches(batches: Iterable[pa.RecordBatch], target: Path) -> None:
+    """Writes batches of list columns as the only file of its folder."""
     import tensorflow as tf
     from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
     encoder = RecordBatchToExamplesEncoder()
     options = tf.io.TFRecordOptions("GZIP", compression_level=1)
-    batches = as_lists(table).to_batches(max_chunksize=_BATCH)
-    with files.writing(folder), ThreadPoolExecutor(_ENCODERS) as pool:
-        folder.mkdir(parents=True, exist_ok=True)
-        target = str(folder / "data_tfrecord-00000-of-00001.gz")
-        with tf.io.TFRecordWriter(target, options) as writer:
-            # The encoder works outside Python's lock. A few batches at a time bound the memory.
-            for start in range(0, len(batches), _AHEAD):
-                for encoded in pool.map(encoder.encode, batches[start : start + _AHEAD]):
-                    for example in encoded:
-                        writer.write(example)
+    with files.writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tf.io.TFRecordWriter(str(target), options) as writer:
+            for encoded in _side_by_side(encoder.encode, batches):
+                for example in encoded:
+                    writer.write(example)
 
 
 def serialized(
@@ -71,6 +78,37 @@ def serialized(
     yield from dataset.as_numpy_iterator()
 
 
+def decoded(paths: Iterable[str], schema: bytes | None = None) -> Iterator[pa.RecordBatch]:
+    """Decodes tf.Examples into batches of list columns.
+
+    Args:
+        paths: Record files.
+        schema: Serialized ``Schema`` of the wanted columns; without it, all that a batch has.
+    """
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    own = threading.local()  # a decoder serves one thread
+
+    def decode(records: np.ndarray) -> pa.RecordBatch:
+        if not hasattr(own, "decoder"):
+            own.decoder = ExamplesToRecordBatchDecoder(schema)
+        return own.decoder.DecodeBatch(records)
+
+    yield from _side_by_side(decode, serialized(paths))
+
+
+def _side_by_side(code: Callable[[_Given], _Coded], batches: Iterable[_Given]) -> Iterator[_Coded]:
+    """Maps in order; the coders work outside Python's lock, and few batches bound the memory."""
+    ahead: deque[Future[_Coded]] = deque()
+    with ThreadPoolExecutor(_CODERS) as pool:
+        for batch in batches:
+            ahead.append(pool.submit(code, batch))
+            if len(ahead) == _AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
 def read(paths: Iterable[str], columns: Iterable[str] | None = None) -> pa.Table:
     """Decodes tf.Examples into a table of scalar columns; missing features become nulls."""
     return as_scalars(read_lists(paths, columns))
@@ -78,12 +116,9 @@ def read(paths: Iterable[str], columns: Iterable[str] | None = None) -> pa.Table
 
 def read_lists(paths: Iterable[str], columns: Iterable[str] | None = None) -> pa.Table:
     """Decodes tf.Examples into a table of list columns, as TFDV takes them."""
-    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
-
-    decoder = ExamplesToRecordBatchDecoder()
     tables = []
-    for records in serialized(paths):
-        table = pa.Table.from_batches([decoder.DecodeBatch(records)])
+    for batch in decoded(paths):
+        table = pa.Table.from_batches([batch])
         if columns is not None:
             table = table.select([name for name in columns if name in table.column_names])
         tables.append(table)

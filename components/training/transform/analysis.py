@@ -73,8 +73,4 @@ def analyse(
 
 
 def _decode(shard: str, schema: bytes) -> Iterator[pa.RecordBatch]:
-    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
-
-    decoder = ExamplesToRecordBatchDecoder(schema)
-    for records in examples.serialized([shard]):
-        yield decoder.DecodeBatch(records)
+    return examples.decoded([shard], schema)

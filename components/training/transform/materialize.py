@@ -6,13 +6,14 @@ with tfx_bsl writes the same artifact in a tenth of the time.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from headrace.components.shared import examples, files
+from headrace.components.shared import examples
 
 FILE = "transformed_examples-00000-of-00001.gz"
 #: The splits that the trainer and the tuner read; the test split is for the exported model alone.
@@ -42,12 +43,16 @@ def materialize(source: Path, graph: Path, target: Path) -> dict[str, int]:
         return layer(tf.io.parse_example(serialized, spec))
 
     widths: dict[str, int] = {}
+
+    def batches(split: str) -> Iterator[pa.RecordBatch]:
+        for records in examples.serialized(examples.shards(source, split)):
+            arrays = {name: array.numpy() for name, array in apply(tf.constant(records)).items()}
+            widths.update({name: int(np.prod(array.shape[1:])) for name, array in arrays.items()})
+            columns = {name: _as_lists(array) for name, array in sorted(arrays.items())}
+            yield pa.RecordBatch.from_pydict(columns)
+
     for split in SPLITS:
-        batches = (
-            {name: value.numpy() for name, value in apply(tf.constant(records)).items()}
-            for records in examples.serialized(examples.shards(source, split))
-        )
-        widths = _write(batches, examples.split_folder(target, split))
+        examples.write_batches(batches(split), examples.split_folder(target, split) / FILE)
     return widths
 
 
@@ -57,36 +62,14 @@ def read_arrays(source: Path, split: str) -> dict[str, np.ndarray]:
     Returns:
         Feature name to an array of shape ``[rows]``, or ``[rows, n]`` for a vector.
     """
-    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
-
-    decoder = ExamplesToRecordBatchDecoder()
     parts: dict[str, list[np.ndarray]] = {}
-    for records in examples.serialized(examples.shards(source, split)):
-        batch = decoder.DecodeBatch(records)
+    for batch in examples.decoded(examples.shards(source, split)):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             values = column.flatten().to_numpy(zero_copy_only=False)
             width = len(values) // len(column)
             shaped = values.reshape(len(column), width) if width > 1 else values
             parts.setdefault(name, []).append(shaped)
     return {name: np.concatenate(chunks) for name, chunks in parts.items()}
-
-
-def _write(batches: Any, folder: Path) -> dict[str, int]:
-    import tensorflow as tf
-    from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
-
-    encoder = RecordBatchToExamplesEncoder()
-    options = tf.io.TFRecordOptions("GZIP", compression_level=1)
-    widths: dict[str, int] = {}
-    with files.writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tf.io.TFRecordWriter(str(folder / FILE), options) as writer:
-            for batch in batches:
-                widths = {name: int(np.prod(array.shape[1:])) for name, array in batch.items()}
-                columns = {name: _as_lists(array) for name, array in sorted(batch.items())}
-                for example in encoder.encode(pa.RecordBatch.from_pydict(columns)):
-                    writer.write(example)
-    return widths
 
 
 def _as_lists(array: np.ndarray) -> pa.Array:
