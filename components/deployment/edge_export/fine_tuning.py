@@ -93,23 +93,27 @@ def _trained(
     import keras
 
     answers = _network()(flat, False).predict(dict(rows), batch_size=_BATCH, verbose=0)
-    keras.utils.set_random_seed(_SEED)
     network = _network()(student, rounded)
-    batches = settings.epochs * -(-len(answers) // _BATCH)
-    network.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(_RATE, batches)),
-        loss=_LOSSES[task],
-        jit_compile=False,
-    )
+    rate = keras.optimizers.schedules.CosineDecay(_RATE, settings.batches)
+    network.compile(keras.optimizers.Adam(rate), _LOSSES[task], jit_compile=False)
+    order = _order(len(answers), settings.batches)
     network.fit(
-        dict(rows),
-        answers,
+        {name: values[order] for name, values in rows.items()},
+        answers[order],
         batch_size=_BATCH,
-        epochs=settings.epochs,
+        shuffle=False,
         verbose=0,
-        callbacks=[] if rounded else [_pruning()(settings.sparsity, batches)],
+        callbacks=[] if rounded else [_pruning()(settings.sparsity, settings.batches)],
     )
     return flat.exchanged({name: kernel.numpy() for name, kernel in network.kernels.items()})
+
+
+def _order(rows: int, batches: int) -> np.ndarray:
+    """Row numbers for all batches: every row in a new order, as often as it takes."""
+    random = np.random.default_rng(_SEED)
+    rounds = -(-batches * _BATCH // rows)
+    order = np.concatenate([random.permutation(rows) for _ in range(rounds)])
+    return order[: batches * _BATCH]
 
 
 @cache

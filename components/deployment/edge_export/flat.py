@@ -66,8 +66,12 @@ class Flat:
         import tensorflow as tf
 
         holder = tf.Module()
+        # The names of the file's inputs; loaded signatures have them in small letters.
+        specs = {
+            name: tf.TensorSpec(one.shape, one.dtype, name) for name, one in self.inputs.items()
+        }
 
-        @tf.function(input_signature=[dict(self.inputs)])  # type: ignore[untyped-decorator]
+        @tf.function(input_signature=[specs])  # type: ignore[untyped-decorator]
         def call(features: Mapping[str, Any]) -> Any:
             return {self.output: self(features, {})}
 

@@ -56,7 +56,7 @@ def _once(names: list[str]) -> list[str]:
 class FineTuning(Section):
     """How the variants `int8_aware` and `pruned` are trained to answer as the model does."""
 
-    epochs: int = Field(3, ge=1, description="passes over the rows")
+    batches: int = Field(1200, ge=1, description="steps of the training, of 256 rows each")
     rows: int = Field(100_000, ge=100, description="training rows, from all over the split")
     sparsity: float = Field(
         0.5, gt=0, lt=1, description="share of the weights of each matrix that `pruned` has as zero"

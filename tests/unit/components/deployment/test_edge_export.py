@@ -79,6 +79,21 @@ def test_a_variant_that_differs_too_much_is_left_out_and_the_report_says_why(exp
     assert "allowed 1e-12" in page
 
 
+def test_fine_tuned_variants_go_through_the_same_gate(exported):
+    result, bundle, page = exported(
+        variants=["float32", "int8_aware", "pruned"],
+        fine_tuning={"batches": 20, "rows": 200},
+        thresholds={"all": LOOSE, "pruned": {"max_difference": 0}},
+    )
+    assert "2 of 3 variants" in result.verdict
+    assert set(json.loads((bundle / DESCRIPTION).read_text())["variants"]) == {
+        "float32",
+        "int8_aware",
+    }
+    assert not (bundle / CONTENTS / "pruned.tflite").exists()
+    assert "Why pruned is not pushed" in page
+
+
 def test_without_any_variant_the_push_is_blocked(exported):
     result, bundle, page = exported(variants=["float32"], thresholds={"all": {"size": 0.5}})
     assert not result.blessed

@@ -20,11 +20,11 @@ def flat(tmp_path_factory):
 
     keras.utils.set_random_seed(3)
     inputs = {
-        "numbers": keras.Input((WIDTH,), name="numbers"),
+        "Numbers": keras.Input((WIDTH,), name="Numbers"),
         "place": keras.Input((1,), name="place", dtype="int64"),
     }
     place = layers.Flatten()(layers.Embedding(PLACES, 8)(inputs["place"]))
-    hidden = layers.Concatenate()([inputs["numbers"], place])
+    hidden = layers.Concatenate()([inputs["Numbers"], place])
     members = ops.expand_dims(hidden, 1) * ops.reshape(ops.linspace(0.5, 2.0, 4), (4, 1))
     members = layers.Dense(64, "relu")(members)
     members = layers.Dense(32, "relu")(members)
@@ -35,7 +35,7 @@ def flat(tmp_path_factory):
     module.kept = [variable.value for variable in network.variables]
     spec = {name: tf.TensorSpec(x.shape, x.dtype, name) for name, x in inputs.items()}
     module.call = tf.function(
-        lambda features: {"probability": tf.reshape(network(features), [-1])},
+        lambda features: {"score": tf.reshape(network(features), [-1])},
         input_signature=[spec],
     )
     folder = str(tmp_path_factory.mktemp("model"))
@@ -48,14 +48,14 @@ def flat(tmp_path_factory):
 def rows():
     rng = np.random.default_rng(5)
     return {
-        "numbers": rng.normal(size=(4000, WIDTH)).astype(np.float32),
+        "Numbers": rng.normal(size=(4000, WIDTH)).astype(np.float32),
         "place": rng.integers(0, PLACES, (4000, 1)),
     }
 
 
 @pytest.fixture(scope="module")
 def pruned(flat, rows):
-    return fine_tuning.pruned(flat, rows, FineTuning(epochs=4, sparsity=0.7), TASK)
+    return fine_tuning.pruned(flat, rows, FineTuning(batches=64, sparsity=0.7), TASK)
 
 
 def test_devices_compute_no_shapes(flat):
@@ -63,6 +63,11 @@ def test_devices_compute_no_shapes(flat):
     names = {one["op_name"] for one in interpreter(content)._get_ops_details()}
     assert "FULLY_CONNECTED" in names
     assert names & {"SHAPE", "PACK", "STRIDED_SLICE", "REDUCE_PROD", "TRANSPOSE"} == set()
+
+
+def test_files_keep_the_names_of_the_features(flat):
+    signature = interpreter(source.converter(flat).convert()).get_signature_list()
+    assert signature["serving_default"] == {"inputs": ["Numbers", "place"], "outputs": ["score"]}
 
 
 def test_one_row_and_many_get_the_same_answers(flat, rows):
@@ -94,7 +99,7 @@ def test_training_makes_up_for_pruned_weights(flat, pruned, rows):
 def test_a_pruned_file_leaves_the_zeros_out(flat, pruned, rows):
     def content(model):
         graph = source.Graph(model, b"", False, "")
-        return conversion.convert(graph, "pruned", rows, "probability")
+        return conversion.convert(graph, "pruned", rows, "score")
 
     assert len(content(pruned)) < 0.75 * len(content(flat))
     some = {name: values[:50] for name, values in rows.items()}
@@ -104,13 +109,13 @@ def test_a_pruned_file_leaves_the_zeros_out(flat, pruned, rows):
 def test_weights_trained_for_8_bits_answer_nearer_in_8_bits(flat, rows):
     some = {name: values[:500] for name, values in rows.items()}
     aware = fine_tuning.quantisation_aware(
-        flat, rows, conversion.stretched(some), FineTuning(epochs=4), TASK
+        flat, rows, conversion.stretched(some), FineTuning(batches=64), TASK
     )
     wanted = answers(flat, rows)
 
     def apart(model):
         graph = source.Graph(model, b"", False, "")
-        return np.abs(ask(conversion.convert(graph, "int8", some, "y"), rows) - wanted).mean()
+        return np.abs(ask(conversion.convert(graph, "int8", some, "score"), rows) - wanted).mean()
 
     assert 0 < apart(aware) < apart(flat)
 
