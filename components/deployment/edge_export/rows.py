@@ -12,8 +12,8 @@ import pyarrow as pa
 from headrace.components.shared import examples
 from headrace.components.shared.config.project import Label
 
-#: Records in one batch of the reader.
-_BATCH = 8192
+#: From about so many records at even distances, the representative ones are chosen.
+_CANDIDATES = 65_536
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,9 @@ def representative(source: Path, rows: int) -> pl.DataFrame:
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
     shards = examples.shards(source, "train")
-    for every in (max(_BATCH // rows, 1), 1):  # all of them where there are few
-        kept = np.concatenate(list(examples.serialized(shards, _BATCH, every=every)))
-        if len(kept) >= rows:
-            break
+    kept = np.concatenate(list(examples.serialized(shards, every=max(_CANDIDATES // rows, 1))))
+    if len(kept) < rows:  # the split has few
+        kept = np.concatenate(list(examples.serialized(shards)))
     chosen = np.linspace(0, len(kept) - 1, min(rows, len(kept))).astype(int)
     batch = ExamplesToRecordBatchDecoder().DecodeBatch(kept[chosen])
     return pl.DataFrame(pl.from_arrow(examples.as_scalars(pa.Table.from_batches([batch]))))
