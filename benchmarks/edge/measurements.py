@@ -58,7 +58,8 @@ class Comparison:
         start, memory = (statistics.median(self.of(side, what)) for what in ("start", "memory"))
         size = "" if side == TENSORFLOW else f"{self.size(side):,} bytes, "
         share = p50 / statistics.median(self.of(TENSORFLOW, "model"))
-        times = f"p50 {p50:.1f} us ({share:.2f} of TensorFlow's), p99 {p99:.1f} us"
+        beside = "" if side == TENSORFLOW else f" ({share:.2f} of TensorFlow's)"
+        times = f"p50 {p50:.1f} us{beside}, p99 {p99:.1f} us"
         return f"{side}: {size}{times}, start {start:.2f} s, {memory:.0f} MB"
 
     def measurement(self, name: str, unit: str, target: Target, **values: Any) -> Measurement:
