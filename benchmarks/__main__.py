@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures; the exit code is 1 when a target is missed or something did not work."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     console = Console()
+    # As an exception, so that what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended by SIGTERM."))
     machine.use_cores(CORES)
     described = machine.describe()
     console.print(machine.summary(described))

@@ -25,6 +25,7 @@ def measure(path: str, record: bytes, seconds: float, threads: list[int]) -> lis
 
     import headrace.components.shared.tensorflow_env  # noqa: F401
     from headrace.components.shared.signatures import EXAMPLES_SIGNATURE
+    from headrace.serving.server import calls
     from headrace.serving.server.runtime.loader import Loader
 
     servable = Loader().load("bench", 1, path)
@@ -32,9 +33,12 @@ def measure(path: str, record: bytes, seconds: float, threads: list[int]) -> lis
     inputs = {alias: np.array([record], object)}
     times: list[float] = []
 
+    def ask() -> None:
+        calls.start(servable.run(EXAMPLES_SIGNATURE, inputs)).result()
+
     def call(end: float) -> None:
         while (start := time.perf_counter()) < end:
-            servable.run(EXAMPLES_SIGNATURE, inputs)
+            ask()
             times.append(time.perf_counter() - start)
 
     def run(count: int, duration: float) -> Load:
@@ -49,7 +53,7 @@ def measure(path: str, record: bytes, seconds: float, threads: list[int]) -> lis
         return Load(len(times) / (time.perf_counter() - start), taken[49], taken[98])
 
     for _ in range(_WARM_UP):
-        servable.run(EXAMPLES_SIGNATURE, inputs)
+        ask()
     return [run(count, seconds) for count in threads]
 
 

@@ -152,7 +152,7 @@ def _loads(
     loads: dict[str, dict[int, list[Load]]] = {}
     with contextlib.ExitStack() as running:
         batched, rest = running.enter_context(
-            servers.ours(base, question, "--enable_batching=true")
+            servers.ours(base, question, *servers.batching(folder))
         )
         plain, _ = running.enter_context(servers.ours(base, question))
         answer, _ = _ask(batched), _ask(plain)  # a model's first call takes a second or more

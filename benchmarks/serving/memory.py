@@ -54,7 +54,7 @@ def measure(question: Question, work: Path) -> Growth:
     base.mkdir(parents=True, exist_ok=True)
     (base / "1").symlink_to(question.model, target_is_directory=True)
     grown = Growth()
-    with servers.ours(base, question, "--enable_batching=true") as endpoints:
+    with servers.ours(base, question, *servers.batching(base.parent)) as endpoints:
         process = psutil.Process(endpoints[0].process)
         for version in range(2, 2 + SWAPS):
             (base / str(version)).symlink_to(question.model, target_is_directory=True)

@@ -8,7 +8,6 @@ import json
 import math
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import tenacity
 
 from benchmarks.flagship import Bench, BenchmarkError, timed
@@ -139,6 +139,13 @@ class Question:
         return json.dumps({"instances": [{"b64": self.text}]}).encode()
 
 
+def batching(folder: Path) -> tuple[str, str]:
+    """Flags for one batch at a time: two would be half as large, and cost more together."""
+    file = folder / "batching.config"
+    file.write_text("num_batch_threads { value: 1 }\n", encoding="utf-8")
+    return "--enable_batching=true", f"--batching_parameters_file={file}"
+
+
 @contextlib.contextmanager
 def ours(base: Path, question: Question, *flags: str) -> Iterator[tuple[Endpoint, Endpoint]]:
     """Our server with a folder of versions; its gRPC and its REST endpoint."""
@@ -251,9 +258,17 @@ def _process(
         _wait(process, port, log)
         yield process.pid
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # some have processes of their own
-        process.wait()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a server and the processes that it started, also those in sessions of their own."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        server = psutil.Process(process.pid)
+        for member in (server, *server.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+    process.wait()
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     from headrace.serving.server.app import Server
     from headrace.serving.server.errors import ServingError
 
+    gc.freeze()  # looking through TensorFlow's modules for garbage would hold up requests
     if given.version:
         print(_versions())
         return 0

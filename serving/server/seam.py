@@ -90,10 +90,10 @@ class Servable(Protocol):
     def signature_def_map(self) -> Any:
         """``tensorflow.serving.SignatureDefMap`` as the exporter wrote it."""
 
-    def run(
+    async def run(
         self, signature: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()
     ) -> dict[str, Array]:
-        """Runs the model; safe from any thread, blocks until the answer is there.
+        """Runs the model; safe from any thread. A request may wait for others: see ``calls``.
 
         Strings are object arrays of ``bytes``. Checks names and numbers of inputs and outputs
         with TensorFlow Serving's texts; ``""`` means ``serving_default``.
@@ -107,7 +107,9 @@ class Servable(Protocol):
             ServingError: as TensorFlow Serving would answer.
         """
 
-    def run_graph(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+    async def run_graph(
+        self, feeds: Mapping[str, Array], fetches: Sequence[str]
+    ) -> dict[str, Array]:
         """The same by names of the graph's tensors, over several signatures at once."""
 
 

@@ -43,18 +43,20 @@ class TimedServable:
         """See ``seam.Servable.signature_def_map``."""
         return self._servable.signature_def_map
 
-    def run(
+    async def run(
         self, signature: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()
     ) -> dict[str, Array]:
         """See ``seam.Servable.run``."""
         start = time.perf_counter()
-        result = self._servable.run(signature, inputs, outputs)
+        result = await self._servable.run(signature, inputs, outputs)
         self._observer.runtime(self.name, self._api, time.perf_counter() - start)
         return result
 
-    def run_graph(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+    async def run_graph(
+        self, feeds: Mapping[str, Array], fetches: Sequence[str]
+    ) -> dict[str, Array]:
         """See ``seam.Servable.run_graph``."""
         start = time.perf_counter()
-        result = self._servable.run_graph(feeds, fetches)
+        result = await self._servable.run_graph(feeds, fetches)
         self._observer.runtime(self.name, self._api, time.perf_counter() - start)
         return result

@@ -21,6 +21,7 @@ def load() -> Callable[[Sequence[str]], list[float]]:
 
     import headrace.components.shared.tensorflow_env  # noqa: F401
     from headrace.components.shared.signatures import EXAMPLES_SIGNATURE
+    from headrace.serving.server import calls
     from headrace.serving.server.runtime.loader import Loader
 
     servable = Loader().load(os.environ[NAME], 1, os.environ[PATH])
@@ -29,7 +30,9 @@ def load() -> Callable[[Sequence[str]], list[float]]:
     def predict(examples: Sequence[str]) -> list[float]:
         records = np.empty(len(examples), object)
         records[:] = [base64.b64decode(one, validate=True) for one in examples]
-        (answer,) = servable.run(EXAMPLES_SIGNATURE, {alias: records}).values()
+        (answer,) = (
+            calls.start(servable.run(EXAMPLES_SIGNATURE, {alias: records})).result().values()
+        )
         return answer.ravel().tolist()
 
     return predict

@@ -1,27 +1,34 @@
 """Queue-drain batching without threads of its own.
 
-A request that finds a free slot runs at once, in its own thread, and takes along whatever is
-waiting. The others wait; when a batch is done, its thread hands the slot to the oldest request
-that waits. So a lone request costs no change of thread, and batches grow with the load. A batch
-waits for more requests only when ``batch_timeout_micros`` says so.
+A request joins the queue of its function and waits there as a coroutine, without a thread. The
+thread that brought it takes a slot, if one is free, and runs what is queued: one batch after the
+other, and the answers of each. So a lone request costs no change of thread, batches grow with
+the load, and no thread is woken for an answer. A batch waits for more requests only when
+``batch_timeout_micros`` says so.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 import numpy as np
 
+from headrace.serving.server import calls
 from headrace.serving.server.batching import merge
 from headrace.serving.server.batching.parameters import BatchingParameters
 from headrace.serving.server.errors import Code, ServingError
 from headrace.serving.server.seam import Array
 
+logger = logging.getLogger(__name__)
+
 Run = Callable[[Sequence[Array]], list[Array]]
+#: The same for a request that may have to wait for others.
+BatchedRun = Callable[[Sequence[Array]], Coroutine[calls.Wait, None, list[Array]]]
 
 
 class Batcher:
@@ -43,7 +50,7 @@ class Batcher:
         self._free = parameters.num_batch_threads
         self._waiting: deque[_Queue] = deque()
 
-    def wrap(self, run: Run, names: Sequence[str], dtypes: Sequence[np.dtype[Any]]) -> Run:
+    def wrap(self, run: Run, names: Sequence[str], dtypes: Sequence[np.dtype[Any]]) -> BatchedRun:
         """The same function, merging calls that wait at the same time.
 
         Args:
@@ -53,53 +60,59 @@ class Batcher:
         """
         return _Queue(self, run, names, dtypes).run
 
-    def claim(self) -> bool:
-        """Takes a free slot, if there is one; needs the lock."""
-        if not self._free:
-            return False
-        self._free -= 1
-        return True
-
     def wait(self, queue: _Queue) -> None:
         """Requests of this queue wait for a slot; needs the lock."""
-        if self.claim():
-            queue.promote()
-        elif queue not in self._waiting:
+        if queue not in self._waiting:
             self._waiting.append(queue)
 
-    def release(self) -> None:
-        """A batch is done: its slot goes to the next queue that waits; needs the lock."""
-        while self._waiting:
-            queue = self._waiting.popleft()
-            if queue.pending:  # another batch may have taken them along
-                queue.promote()
+    def work(self) -> None:
+        """Runs what waits, for as long as something does, if there is a free slot."""
+        with self.lock:
+            if not self._free:
                 return
-        self._free += 1
+            self._free -= 1
+        while (step := self._next()) is not None:
+            queue, batch = step
+            queue.execute(batch)
+
+    def _next(self) -> tuple[_Queue, list[_Task]] | None:
+        """A batch of the queue that waits longest; None, and the slot is free, without one."""
+        with self.lock:
+            while self._waiting:
+                queue = self._waiting.popleft()
+                if queue.pending:  # another batch may have taken them along
+                    return queue, queue.gather()
+            self._free += 1
+            return None
 
 
 class _Task:
     """One request, or a piece of one, on its way through a queue."""
 
-    __slots__ = ("_woken", "arrived", "error", "leads", "result", "rows", "values")
+    __slots__ = ("_go_on", "_queue", "arrived", "error", "result", "rows", "values")
 
-    def __init__(self, values: Sequence[Array]) -> None:
+    def __init__(self, queue: _Queue, values: Sequence[Array]) -> None:
         self.values = values
         self.rows: int = values[0].shape[0]
         self.arrived = time.monotonic()
-        self.leads = False
         self.result: list[Array] = []
         self.error: ServingError | None = None
-        # A bare lock: an event costs more than many a model.
-        self._woken = threading.Lock()
-        self._woken.acquire()
+        self._queue = queue
 
-    def wait(self) -> None:
-        """Waits until the request is answered, or is to lead a batch."""
-        self._woken.acquire()
+    def __await__(self) -> Generator[calls.Wait, None, list[Array]]:
+        yield self
+        if self.error is not None:  # one each: raising an error changes it
+            raise ServingError(self.error.code, self.error.message)
+        return self.result
 
-    def wake(self) -> None:
-        """Ends the wait."""
-        self._woken.release()
+    def then(self, go_on: Callable[[], None]) -> None:
+        """See ``calls.Wait.then``."""
+        self._go_on = go_on
+        self._queue.submit(self)
+
+    def end(self) -> None:
+        """Goes on with the request: it has its result or error."""
+        self._go_on()
 
 
 class _Queue:
@@ -109,15 +122,15 @@ class _Queue:
         self, batcher: Batcher, run: Run, names: Sequence[str], dtypes: Sequence[np.dtype[Any]]
     ) -> None:
         self.pending: deque[_Task] = deque()
-        self.filled = threading.Condition(batcher.lock)
-        self.gathers = False
+        self._filled = threading.Condition(batcher.lock)
+        self._gathers = False
         self._rows = 0
         self._batcher = batcher
         self._run = run
         self._names = names
         self._dtypes = list(dtypes)
 
-    def run(self, values: Sequence[Array]) -> list[Array]:
+    async def run(self, values: Sequence[Array]) -> list[Array]:
         """Runs one request, in a batch of its own or with others."""
         parameters = self._batcher.parameters
         rows = merge.rows_of(values)
@@ -131,82 +144,35 @@ class _Queue:
             return self._run(values)
         limit = parameters.execution_size
         if rows <= limit:
-            return self._submit(values)
+            return await _Task(self, values)
+        # Each in turn and in this thread: a request that waits more than once would bring
+        # its next piece while another thread is giving answers.
         pieces = [
-            self._submit([value[start : start + limit] for value in values])
-            for start in range(0, rows, limit)
+            calls.start(self._piece([value[first : first + limit] for value in values])).result()
+            for first in range(0, rows, limit)
         ]
         return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
-    def promote(self) -> None:
-        """Makes the oldest request lead a batch; needs the lock."""
-        task = self._take()
-        task.leads = True
-        task.wake()
-
-    def _submit(self, values: Sequence[Array]) -> list[Array]:
-        task = _Task(values)
-        with self._batcher.lock:
-            if self.gathers or not self._batcher.claim():
-                self._enqueue(task)
-            else:
-                task.leads = True
-        if not task.leads:
-            task.wait()
-        if task.leads:
-            self._lead(task)
-        if task.error is not None:
-            raise ServingError(task.error.code, task.error.message)
-        return task.result
-
-    def _enqueue(self, task: _Task) -> None:
+    def gather(self) -> list[_Task]:
+        """Takes what fits into a batch, waiting for more only when asked to; needs the lock."""
         parameters = self._batcher.parameters
-        if self._rows + task.rows > parameters.execution_size * parameters.max_enqueued_batches:
-            raise ServingError(
-                Code.UNAVAILABLE,
-                "The batch scheduling queue to which this task was submitted is full",
-            )
-        self.pending.append(task)
-        self._rows += task.rows
-        if self.gathers:
-            self.filled.notify()
-        else:
-            self._batcher.wait(self)
-
-    def _take(self) -> _Task:
-        task = self.pending.popleft()
-        self._rows -= task.rows
-        return task
-
-    def _lead(self, task: _Task) -> None:
-        batch = [task]
-        try:
-            with self._batcher.lock:
-                self._gather(batch)
-            self._execute(batch)
-        finally:
-            with self._batcher.lock:
-                self._batcher.release()
-            for member in batch[1:]:
-                member.wake()
-
-    def _gather(self, batch: list[_Task]) -> None:
-        """Takes along what fits, waiting for more only when asked to; needs the lock."""
-        parameters = self._batcher.parameters
-        room = parameters.execution_size - batch[0].rows
-        deadline = batch[0].arrived + parameters.batch_timeout_micros / 1e6
-        if not self.gathers:  # one at a time: two would share what there is
-            self.gathers = True
-            while self._rows < room and (left := deadline - time.monotonic()) > 0:
-                self.filled.wait(left)
-            self.gathers = False
+        deadline = self.pending[0].arrived + parameters.batch_timeout_micros / 1e6
+        self._gathers = True
+        while self._rows < parameters.execution_size and (left := deadline - time.monotonic()) > 0:
+            self._filled.wait(left)
+        self._gathers = False
+        batch: list[_Task] = []
+        room = parameters.execution_size
         while self.pending and self.pending[0].rows <= room:
-            room -= self.pending[0].rows
-            batch.append(self._take())
+            batch.append(self.pending.popleft())
+            room -= batch[-1].rows
+        self._rows -= parameters.execution_size - room
         if self.pending:
             self._batcher.wait(self)
+        return batch
 
-    def _execute(self, batch: list[_Task]) -> None:
+    def execute(self, batch: list[_Task]) -> None:
+        """Runs a batch, and goes on with its requests."""
         now = time.monotonic()
         self._batcher.observe([now - task.arrived for task in batch])
         sizes = [task.rows for task in batch]
@@ -218,10 +184,40 @@ class _Queue:
         except ServingError as error:
             for task in batch:
                 task.error = error
-        except BaseException:
+        except Exception:
+            logger.exception("A batch failed in an unforeseen way")
             for task in batch:
                 task.error = ServingError(Code.INTERNAL, "The batch failed.")
-            raise
         else:
             for task, result in zip(batch, results, strict=True):
                 task.result = result
+        for task in batch:
+            task.end()
+
+    def submit(self, task: _Task) -> None:
+        """Queues a request, and runs what is queued if there is a free slot."""
+        with self._batcher.lock:
+            full = not self._enqueue(task)
+        if full:
+            task.error = ServingError(
+                Code.UNAVAILABLE,
+                "The batch scheduling queue to which this task was submitted is full",
+            )
+            task.end()
+        else:
+            self._batcher.work()
+
+    def _enqueue(self, task: _Task) -> bool:
+        parameters = self._batcher.parameters
+        if self._rows + task.rows > parameters.execution_size * parameters.max_enqueued_batches:
+            return False
+        self.pending.append(task)
+        self._rows += task.rows
+        if self._gathers:
+            self._filled.notify()
+        else:
+            self._batcher.wait(self)
+        return True
+
+    async def _piece(self, values: Sequence[Array]) -> list[Array]:
+        return await _Task(self, values)

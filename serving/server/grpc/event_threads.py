@@ -3,8 +3,9 @@
 grpcio has one such thread. It hands a call to a thread of a pool, which waits until the first has
 read the message: four changes of thread for each call, which cost several times what the call
 itself costs. Here as many threads as answer requests take events, and each answers the call whose
-message it has taken. The parts are grpcio's own, put together anew; calls with streams still go
-through a pool.
+message it has taken. A call that waits for a batch holds no thread: the one that ran the batch
+answers it. The parts are grpcio's own, put together anew; calls with streams still go through a
+pool.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 import grpc
 from grpc import _server as grpcio
 from grpc._cython import cygrpc
+
+from headrace.serving.server.grpc.handlers import Method
 
 #: How long a thread may take to see that the server has ended.
 _LOOK_SECONDS = 1.0
@@ -104,6 +107,9 @@ def _receive(
     """Asks for the message of a call; the thread that gets it answers."""
     take = grpcio._receive_message(state, call_event.call, deserialize)
 
+    def give(argument: Any) -> None:
+        run(respond, call_event, state, behavior, lambda: argument, deserialize, serialize)
+
     def received(event: Any) -> Any:
         finished = take(event)
         with state.condition:
@@ -111,8 +117,10 @@ def _receive(
             if request is None and state.client is grpcio._CLOSED and not state.statused:
                 code = cygrpc.StatusCode.unimplemented
                 grpcio._abort(state, call_event.call, code, _NO_MESSAGE)
-        if request is not None:
-            run(respond, call_event, state, behavior, lambda: request, deserialize, serialize)
+        if isinstance(behavior, Method) and request is not None:
+            behavior.begin(request).add_done_callback(give)
+        elif request is not None:
+            give(request)
         return finished
 
     with state.condition:

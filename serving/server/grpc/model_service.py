@@ -11,7 +11,7 @@ import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 
 from headrace.serving.server.errors import Code, ServingError
-from headrace.serving.server.grpc.handlers import handler
+from headrace.serving.server.grpc.handlers import blocking_handler, handler
 from headrace.serving.server.seam import Models
 
 NAME = "tensorflow.serving.ModelService"
@@ -45,13 +45,13 @@ class ModelService:
                 "GetModelStatus": handler(
                     self._get_model_status, get_model_status_pb2.GetModelStatusRequest
                 ),
-                "HandleReloadConfigRequest": handler(
-                    self._reload, model_management_pb2.ReloadConfigRequest, with_peer=True
+                "HandleReloadConfigRequest": blocking_handler(
+                    self._reload, model_management_pb2.ReloadConfigRequest
                 ),
             },
         )
 
-    def _get_model_status(
+    async def _get_model_status(
         self, request: get_model_status_pb2.GetModelStatusRequest
     ) -> get_model_status_pb2.GetModelStatusResponse:
         if not request.HasField("model_spec"):

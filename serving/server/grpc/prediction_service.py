@@ -71,7 +71,7 @@ class PredictionService:
     def _counted(self, api: str, answer: Callable[..., Any]) -> Callable[[Any], Any]:
         """``answer`` on the model that the request names, with metrics."""
 
-        def call(request: Any) -> Any:
+        async def call(request: Any) -> Any:
             start = time.perf_counter()
             code = Code.INTERNAL
             try:
@@ -79,7 +79,7 @@ class PredictionService:
                     raise ServingError(Code.INVALID_ARGUMENT, "Missing ModelSpec")
                 with acquire(self._models, request.model_spec) as servable:
                     timed = TimedServable(servable, self._observer, api)
-                    response = answer(timed, request, self._options)
+                    response = await answer(timed, request, self._options)
                     if self._log is not None:
                         self._log.add(servable, request, response)
                 code = Code.OK
@@ -94,18 +94,18 @@ class PredictionService:
 
         return call
 
-    def _multi_inference(
+    async def _multi_inference(
         self, request: inference_pb2.MultiInferenceRequest
     ) -> inference_pb2.MultiInferenceResponse:
         spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
         with acquire(self._models, spec) as servable:
-            response = inference.multi_inference(servable, request, self._options)
+            response = await inference.multi_inference(servable, request, self._options)
             if self._log is not None:
                 self._log.add(servable, request, response)
         self._observer.examples(spec.name, inference.example_count(request.input))
         return response
 
-    def _get_model_metadata(
+    async def _get_model_metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         if not request.HasField("model_spec"):

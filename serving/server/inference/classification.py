@@ -26,7 +26,7 @@ from headrace.serving.server.seam import Array, Servable, Signature
 _CLASSES, _SCORES = "classes", "scores"
 
 
-def classify(
+async def classify(
     servable: Servable,
     request: classification_pb2.ClassificationRequest,
     options: InferenceOptions = DEFAULTS,
@@ -39,7 +39,7 @@ def classify(
     signature = find(servable, request.model_spec.signature_name)
     feed, fetches = classification_tensors(signature, options)
     examples = serialized_examples(request.input)
-    outputs = servable.run_graph({feed: examples}, fetches)
+    outputs = await servable.run_graph({feed: examples}, fetches)
     response = classification_pb2.ClassificationResponse()
     fill_spec(response.model_spec, servable, request.model_spec.signature_name)
     fill_classes(response.result, signature, len(examples), outputs)

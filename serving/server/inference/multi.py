@@ -27,7 +27,7 @@ _TENSORS: Mapping[str, Callable[[Signature, InferenceOptions], tuple[str, list[s
 }
 
 
-def multi_inference(
+async def multi_inference(
     servable: Servable,
     request: inference_pb2.MultiInferenceRequest,
     options: InferenceOptions = DEFAULTS,
@@ -55,7 +55,9 @@ def multi_inference(
         feeds.append(feed)
         fetches += fetched
     examples = serialized_examples(request.input)
-    outputs = servable.run_graph(dict.fromkeys(sorted(set(feeds)), examples), sorted(set(fetches)))
+    outputs = await servable.run_graph(
+        dict.fromkeys(sorted(set(feeds)), examples), sorted(set(fetches))
+    )
     response = inference_pb2.MultiInferenceResponse()
     for task, signature in zip(request.tasks, chosen, strict=True):
         result = response.results.add()

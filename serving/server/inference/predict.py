@@ -44,7 +44,7 @@ class _Inputs(Mapping[str, Array]):
         return len(self._protos)
 
 
-def predict(
+async def predict(
     servable: Servable,
     request: predict_pb2.PredictRequest,
     options: InferenceOptions = DEFAULTS,
@@ -57,7 +57,7 @@ def predict(
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     if options.check_method_name and name in servable.signatures:
         _check_predictable(servable.signatures[name])
-    outputs = servable.run(name, _Inputs(request.inputs), request.output_filter)
+    outputs = await servable.run(name, _Inputs(request.inputs), request.output_filter)
     response = predict_pb2.PredictResponse()
     fill_spec(response.model_spec, servable, name)
     for alias, array in outputs.items():

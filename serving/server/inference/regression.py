@@ -26,7 +26,7 @@ from headrace.serving.server.seam import Array, Servable, Signature
 _OUTPUT = "outputs"
 
 
-def regress(
+async def regress(
     servable: Servable,
     request: regression_pb2.RegressionRequest,
     options: InferenceOptions = DEFAULTS,
@@ -39,7 +39,7 @@ def regress(
     signature = find(servable, request.model_spec.signature_name)
     feed, fetches = regression_tensors(signature, options)
     examples = serialized_examples(request.input)
-    outputs = servable.run_graph({feed: examples}, fetches)
+    outputs = await servable.run_graph({feed: examples}, fetches)
     response = regression_pb2.RegressionResponse()
     fill_spec(response.model_spec, servable, request.model_spec.signature_name)
     fill_regressions(response.result, signature, len(examples), outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 
@@ -71,4 +72,6 @@ class Version:
         if self.servable is not None:
             self.servable.close()
             self.servable = None
+            # Graphs hold themselves; left alone, a dozen of them would wait to be collected.
+            gc.collect()
         self.enter(State.END)

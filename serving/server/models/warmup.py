@@ -8,7 +8,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
-from headrace.serving.server import inference
+from headrace.serving.server import calls, inference
 from headrace.serving.server.errors import Code, ServingError
 from headrace.serving.server.seam import Observer, Servable
 
@@ -59,12 +59,12 @@ def replay(servable: Servable, path: str, observer: Observer, iterations: int = 
 def _send(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
     kind = log.WhichOneof("log_type")
     if kind == "predict_log":
-        inference.predict(servable, log.predict_log.request)
+        calls.start(inference.predict(servable, log.predict_log.request)).result()
     elif kind == "classify_log":
-        inference.classify(servable, log.classify_log.request)
+        calls.start(inference.classify(servable, log.classify_log.request)).result()
     elif kind == "regress_log":
-        inference.regress(servable, log.regress_log.request)
+        calls.start(inference.regress(servable, log.regress_log.request)).result()
     elif kind == "multi_inference_log":
-        inference.multi_inference(servable, log.multi_inference_log.request)
+        calls.start(inference.multi_inference(servable, log.multi_inference_log.request)).result()
     elif kind is not None:
         raise ServingError(Code.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")

@@ -77,13 +77,13 @@ class RestApi:
             "regress": self._regress,
         }
 
-    def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """The answer to a request below ``/v1/``; errors are answers too."""
         start = time.perf_counter()
         target = Target()
         code = Code.OK
         try:
-            response = Response(200, self._result(request, target), self._headers)
+            response = Response(200, await self._result(request, target), self._headers)
         except ServingError as failure:
             code = failure.code
             response = self.failure(failure)
@@ -100,7 +100,7 @@ class RestApi:
         plain = error(failure.code.http_status, failure.message)
         return Response(plain.status, plain.body, self._headers)
 
-    def _result(self, request: Request, target: Target) -> bytes:
+    async def _result(self, request: Request, target: Target) -> bytes:
         if request.verb == "OPTIONS":
             origin = request.headers.get(b"origin", b"").decode("latin-1")
             if not _WEB_ORIGIN.search(origin):
@@ -112,7 +112,7 @@ class RestApi:
         if not target.method:
             return self._look_up(target)
         body = self._uncompressed(request)
-        return self._methods[target.method](target, read_object(body))
+        return await self._methods[target.method](target, read_object(body))
 
     def _look_up(self, target: Target) -> bytes:
         if not target.metadata:
@@ -121,7 +121,7 @@ class RestApi:
         with self._acquire(target) as servable:
             return documents.metadata(servable)
 
-    def _predict(self, target: Target, document: dict[str, Any]) -> bytes:
+    async def _predict(self, target: Target, document: dict[str, Any]) -> bytes:
         name = read_signature_name(document) or DEFAULT_SIGNATURE
         with self._acquire(target) as servable:
             signature = servable.signatures.get(name)
@@ -131,27 +131,31 @@ class RestApi:
                     f'Serving signature name: "{name}" not found in signature def',
                 )
             inputs, form = read_predict(document, signature.inputs)
-            outputs = self._timed(servable, "Predict").run(name, inputs)
+            outputs = await self._timed(servable, "Predict").run(name, inputs)
             if self._log is not None:
                 self._log.add_predict(servable, name, inputs, outputs)
         return write_rows(outputs) if form is Form.ROWS else write_columns(outputs)
 
-    def _classify(self, target: Target, document: dict[str, Any]) -> bytes:
+    async def _classify(self, target: Target, document: dict[str, Any]) -> bytes:
         request = classification_pb2.ClassificationRequest()
         request.model_spec.signature_name = read_signature_name(document)
         read_examples(document, request.input)
         with self._acquire(target) as servable:
-            response = inference.classify(self._timed(servable, "Classify"), request, self._options)
+            response = await inference.classify(
+                self._timed(servable, "Classify"), request, self._options
+            )
             if self._log is not None:
                 self._log.add(servable, request, response)
         return write_classes(response.result)
 
-    def _regress(self, target: Target, document: dict[str, Any]) -> bytes:
+    async def _regress(self, target: Target, document: dict[str, Any]) -> bytes:
         request = regression_pb2.RegressionRequest()
         request.model_spec.signature_name = read_signature_name(document)
         read_examples(document, request.input)
         with self._acquire(target) as servable:
-            response = inference.regress(self._timed(servable, "Regress"), request, self._options)
+            response = await inference.regress(
+                self._timed(servable, "Regress"), request, self._options
+            )
             if self._log is not None:
                 self._log.add(servable, request, response)
         return write_values(response.result)

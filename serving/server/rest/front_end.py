@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import uvloop
 
+from headrace.serving.server import calls
 from headrace.serving.server.errors import Code, ServingError
 from headrace.serving.server.inference import InferenceOptions
 from headrace.serving.server.metrics import DEFAULT_PATH, Metrics
@@ -18,7 +21,6 @@ from headrace.serving.server.rest import documents, routes
 from headrace.serving.server.rest.api import RestApi
 from headrace.serving.server.rest.http_protocol import HttpProtocol, Limits, Request, Respond
 from headrace.serving.server.rest.response import TEXT, Response, error, page
-from headrace.serving.server.rest.workers import Pending, Workers
 from headrace.serving.server.seam import Models, Observer, RequestLog, VersionStatus
 
 _SWEEP_SECONDS = 1.0
@@ -46,6 +48,32 @@ class RestOptions:
     cors: bool = False
     metrics_path: str = DEFAULT_PATH
     limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A request that waits for its answer; belongs to the event loop.
+
+    Attributes:
+        request: What came.
+        respond: Takes the answer.
+        timer: Ends the wait.
+        answered: Whether ``respond`` has been called; it is called once.
+    """
+
+    request: Request
+    respond: Respond
+    timer: asyncio.TimerHandle | None = None
+    answered: bool = False
+
+    def finish(self, response: Response) -> None:
+        """Answers, unless the time was over."""
+        if self.answered:
+            return
+        self.answered = True
+        if self.timer is not None:
+            self.timer.cancel()
+        self.respond(response)
 
 
 class RestFrontEnd:
@@ -98,7 +126,7 @@ class RestFrontEnd:
         self._too_late = self._api.failure(_TOO_LATE)
         self._socket = _listen(options.port)
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
-        self._workers = Workers(self._loop, options.threads, self._api.answer)
+        self._workers = ThreadPoolExecutor(options.threads, thread_name_prefix="rest worker")
         self._thread = threading.Thread(target=self._loop.run_forever, name="rest", daemon=True)
 
     @property
@@ -109,16 +137,15 @@ class RestFrontEnd:
     def start(self) -> None:
         """See ``seam.FrontEnd.start``."""
         self._thread.start()
-        self._workers.start()
         self._server = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
 
     def stop(self, grace: float) -> None:
         """See ``seam.FrontEnd.stop``."""
         asyncio.run_coroutine_threadsafe(self._close(grace), self._loop).result()
+        self._workers.shutdown(wait=False, cancel_futures=True)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        self._workers.stop()
 
     async def _open(self) -> asyncio.Server:
         self._sweep()
@@ -154,12 +181,22 @@ class RestFrontEnd:
 
     def _answer_in_thread(self, request: Request, respond: Respond) -> None:
         """Answers in a thread, or says after ``timeout`` seconds that it takes too long."""
-        pending = Pending(request, respond)
+        pending = _Pending(request, respond)
         if self._options.timeout > 0:
             pending.timer = self._loop.call_later(
                 self._options.timeout, pending.finish, self._too_late
             )
-        self._workers.submit(pending)
+        self._workers.submit(self._answer, pending)
+
+    def _answer(self, pending: _Pending) -> None:
+        if not pending.answered:  # too late otherwise: nobody waits any more
+            calls.start(self._api.answer(pending.request)).add_done_callback(
+                functools.partial(self._give, pending)
+            )
+
+    def _give(self, pending: _Pending, answer: Future[Response]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+            self._loop.call_soon_threadsafe(pending.finish, answer.result())
 
     def _ready(self) -> Response:
         if self._models.ready():

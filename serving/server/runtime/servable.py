@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from headrace.serving.server import tensors
-from headrace.serving.server.batching.scheduler import Batcher
+from headrace.serving.server.batching.scheduler import BatchedRun, Batcher
 from headrace.serving.server.runtime import signatures
 from headrace.serving.server.runtime.session import Runner
 from headrace.serving.server.seam import Array, Signature
@@ -35,7 +35,7 @@ class Model(Protocol):
 class _Plan:
     signature: Signature
     aliases: tuple[str, ...]
-    run: Runner
+    run: BatchedRun
 
 
 class LoadedServable:
@@ -63,19 +63,21 @@ class LoadedServable:
         self._cached_runner = functools.lru_cache(_MAX_PLANS)(self._make_runner)
         self._lock = threading.Lock()
 
-    def run(
+    async def run(
         self, signature: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()
     ) -> dict[str, Array]:
         """See ``seam.Servable.run``."""
         found = signatures.find(self.signatures, signature)
         values = signatures.feeds(found, inputs)
         plan = self._plan(signature, tuple(outputs))
-        return dict(zip(plan.aliases, plan.run(values), strict=True))
+        return dict(zip(plan.aliases, await plan.run(values), strict=True))
 
-    def run_graph(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> dict[str, Array]:
+    async def run_graph(
+        self, feeds: Mapping[str, Array], fetches: Sequence[str]
+    ) -> dict[str, Array]:
         """See ``seam.Servable.run_graph``."""
         run = self._runner(tuple(feeds), tuple(fetches))
-        return dict(zip(fetches, run(list(feeds.values())), strict=True))
+        return dict(zip(fetches, await run(list(feeds.values())), strict=True))
 
     def close(self) -> None:
         """Frees the model; nothing may be running."""
@@ -90,12 +92,19 @@ class LoadedServable:
         run = self._runner(feeds, tuple(signature.outputs[alias].name for alias in aliases))
         return _Plan(signature, aliases, run)
 
-    def _runner(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Runner:
+    def _runner(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> BatchedRun:
         with self._lock:  # two runners of one kind would be two queues, and merge less
             return self._cached_runner(feeds, fetches)
 
-    def _make_runner(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Runner:
+    def _make_runner(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> BatchedRun:
         run = self._model.runner(feeds, fetches)
         if self._batcher is None:
-            return run
+            return _alone(run)
         return self._batcher.wrap(run, feeds, [self._dtypes[name] for name in feeds])
+
+
+def _alone(run: Runner) -> BatchedRun:
+    async def run_alone(values: Sequence[Array]) -> list[Array]:
+        return run(values)
+
+    return run_alone

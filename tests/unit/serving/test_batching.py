@@ -11,6 +11,7 @@ import pytest
 
 from headrace.serving.server.batching.parameters import BatchingParameters
 from headrace.serving.server.batching.scheduler import Batcher
+from headrace.serving.server.calls import start as begin
 from headrace.serving.server.errors import Code, ServingError
 
 FLOAT = np.dtype(np.float32)
@@ -66,11 +67,21 @@ def start(**parameters: Any) -> tuple[Model, Any, Batcher]:
     parameters.setdefault("num_batch_threads", 1)
     model = Model()
     batcher = Batcher(BatchingParameters(**parameters))
-    return model, batcher.wrap(model, ["x"], [FLOAT]), batcher
+    return model, blocking(batcher.wrap(model, ["x"], [FLOAT])), batcher
+
+
+def blocking(run: Any) -> Any:
+    """The same function for a thread that waits; ``queue`` is where its requests wait."""
+
+    def result(values: Sequence[Any]) -> Any:
+        return begin(run(values)).result()
+
+    result.queue = run.__self__  # type: ignore[attr-defined]
+    return result
 
 
 def queued(run: Any) -> int:
-    return len(run.__self__.pending)
+    return len(run.queue.pending)
 
 
 def hold_and_queue(model: Model, run: Any, *values: Any) -> Calls:
@@ -91,6 +102,28 @@ def test_a_lone_request_runs_in_its_own_thread() -> None:
 
     assert run([np.float32([1, 2])])[0].tolist() == [2, 4]
     assert [batch.tolist() for batch in model.batches] == [[1, 2]]
+
+
+def test_a_request_that_waits_holds_no_thread() -> None:
+    model, run, batcher = start()
+    waiting = batcher.wrap(model, ["x"], [FLOAT])
+    calls = hold_and_queue(model, run)
+    answer = begin(waiting([np.float32([1])]))  # returns, though the only slot is taken
+
+    assert not answer.done()
+    model.gate.set()
+    assert answer.result(30)[0].tolist() == [2]
+    calls.join()
+
+
+def test_a_failure_of_the_server_itself_is_an_answer_too() -> None:
+    def broken(values: Sequence[Any]) -> Any:
+        raise ZeroDivisionError
+
+    run = blocking(Batcher(BatchingParameters()).wrap(broken, ["x"], [FLOAT]))
+    for _ in range(2):  # the slot was not lost
+        with pytest.raises(ServingError, match="The batch failed"):
+            run([np.float32([1])])
 
 
 def test_what_waits_is_merged_and_answers_go_to_their_askers() -> None:
@@ -194,7 +227,7 @@ def test_values_of_another_type_are_not_merged() -> None:
 def test_slots_are_shared_by_models_and_never_lost() -> None:
     batcher = Batcher(BatchingParameters(num_batch_threads=2, max_batch_size=4))
     models = [Model() for _ in range(3)]
-    runs = [batcher.wrap(model, ["x"], [FLOAT]) for model in models]
+    runs = [blocking(batcher.wrap(model, ["x"], [FLOAT])) for model in models]
 
     def many(run: Any, value: float) -> None:
         for _ in range(200):
@@ -240,6 +273,6 @@ def test_parameters_that_contradict_each_other(parameters: dict[str, Any], text:
 
 def test_a_model_that_does_not_answer_row_by_row() -> None:
     batcher = Batcher(BatchingParameters())
-    total = batcher.wrap(lambda values: [values[0].sum()], ["x"], [FLOAT])
+    total = blocking(batcher.wrap(lambda values: [values[0].sum()], ["x"], [FLOAT]))
     with pytest.raises(ServingError, match="Batched output tensor has 0 dimensions"):
         total([np.float32([1, 2])])
