@@ -16,6 +16,7 @@ import numpy as np
 
 from headrace.components.deployment.edge_export.flat import Flat
 from headrace.components.shared.config.edge import FineTuning
+from headrace.components.shared.errors import ProjectCodeError
 
 _SEED = 1
 _BATCH = 256
@@ -44,6 +45,9 @@ def quantisation_aware(
         representative: The same, with the range of numbers that 8 bits hold.
         settings: How long.
         task: Task of the label.
+
+    Raises:
+        ProjectCodeError: there is no matrix to train.
     """
     return _trained(flat, flat.quantised(_ranges(flat, representative)), rows, settings, task, True)
 
@@ -56,6 +60,9 @@ def pruned(flat: Flat, rows: Tensors, settings: FineTuning, task: str) -> Flat:
         rows: What it takes, from the training split.
         settings: How long, and how many weights.
         task: Task of the label.
+
+    Raises:
+        ProjectCodeError: there is no matrix to train.
     """
     return _trained(flat, flat, rows, settings, task, False)
 
@@ -92,6 +99,11 @@ def _trained(
     """``flat`` with the matrices with which ``student`` answers most like ``flat``."""
     import keras
 
+    if not flat.matrices():
+        raise ProjectCodeError(
+            "the model multiplies by no matrix of weights, so that nothing can be fine-tuned",
+            fix="Take `int8_aware` and `pruned` out of edge.variants in project.yaml.",
+        )
     answers = _network()(flat, False).predict(dict(rows), batch_size=_BATCH, verbose=0)
     network = _network()(student, rounded)
     rate = keras.optimizers.schedules.CosineDecay(_RATE, settings.batches)

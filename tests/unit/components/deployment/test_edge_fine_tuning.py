@@ -1,11 +1,14 @@
 """Models that are trained again for devices, and the flat form in which they are."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from headrace.components.deployment.edge_export import conversion, fine_tuning, source
 from headrace.components.deployment.edge_export.flat import flatten
 from headrace.components.shared.config.edge import FineTuning
+from headrace.components.shared.errors import ProjectCodeError
 
 TASK = "binary_classification"
 WIDTH, PLACES = 24, 6
@@ -118,6 +121,12 @@ def test_weights_trained_for_8_bits_answer_nearer_in_8_bits(flat, rows):
         return np.abs(ask(conversion.convert(graph, "int8", some, "score"), rows) - wanted).mean()
 
     assert 0 < apart(aware) < apart(flat)
+
+
+def test_a_model_without_matrices_says_so(flat, rows):
+    bare = dataclasses.replace(flat, definition=type(flat.definition)())
+    with pytest.raises(ProjectCodeError, match="no matrix of weights"):
+        fine_tuning.pruned(bare, rows, FineTuning(batches=1), TASK)
 
 
 def test_zeros_come_early_and_stay():
