@@ -31,7 +31,7 @@ VIEWS = {
 }
 KEYS = ["origin", "carrier", "dest", "tailnum"]
 TTL_HOURS = {"weather": 6, "carrier": 24, "route": 24, "plane": 0}
-REPEATS = 3
+REPEATS = 5
 NAMES = {"headrace": STORE, "feast": "duckdb"}
 
 
@@ -97,12 +97,14 @@ def point_in_time_values(bench: Bench) -> Measurement:
 
 @cache
 def compare(work: Path, repeat: int) -> Comparison:
-    """Joins with both stores, each time in a process of its own; made once."""
+    """Joins with both stores in turn, each time in a process of its own; made once."""
     folder = work / "point-in-time"
     folder.mkdir(parents=True, exist_ok=True)
     write_sources(folder)
-    ours = [_join(folder, "headrace") for _ in range(max(REPEATS, repeat))]
-    reference = [_join(folder, "feast") for _ in range(repeat)]
+    sides = [
+        (_join(folder, "headrace"), _join(folder, "feast")) for _ in range(max(REPEATS, repeat))
+    ]
+    ours, reference = [side[0] for side in sides], [side[1] for side in sides]
     tables = [pl.read_parquet(folder / f"{side}.parquet").sort("row") for side in NAMES]
     if tables[0]["row"].to_list() != tables[1]["row"].to_list():
         raise BenchmarkError("The stores do not return the same rows.")
