@@ -84,7 +84,8 @@ def read_entities(frame: Any) -> Entities:
     frame = frame.copy(deep=False)
     frame[time] = _times(frame[time])
     try:
-        table = pa.Table.from_pandas(frame, preserve_index=False)
+        # Python's lock is held for each string: several threads would only wait for each other.
+        table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(
             f"A column of the entity frame has values of several types: {'; '.join(error.args)}.",
