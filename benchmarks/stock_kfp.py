@@ -5,6 +5,7 @@ As a program, ``python -m benchmarks.stock_kfp PROJECT HOME`` is the run that is
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -48,8 +49,12 @@ def main(folder: Path, home: Path) -> None:
 
     from headrace.pipelines.compile import COMPILED
     from headrace.pipelines.training.arguments import arguments
+    from headrace.serving.edge.bundle.keys import VARIABLE, generate_keys
 
     home.mkdir(parents=True)
+    # Headrace's runner makes a key in its home; elsewhere the environment names one.
+    private, _ = generate_keys(home / "keys")
+    os.environ[VARIABLE] = str(private)
     local.init(
         runner=local.SubprocessRunner(use_venv=False),
         pipeline_root=str(home / "outputs"),
