@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -14,6 +16,13 @@ from headrace.serving.server.seam import Observer, Servable
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000
+#: Kind of a record to what answers its request.
+_ANSWERS: Mapping[str, Callable[[Servable, Any], Coroutine[Any, Any, Any]]] = {
+    "predict_log": inference.predict,
+    "classify_log": inference.classify,
+    "regress_log": inference.regress,
+    "multi_inference_log": inference.multi_inference,
+}
 
 
 def replay(servable: Servable, path: str, observer: Observer, iterations: int = 1) -> None:
@@ -58,13 +67,8 @@ def replay(servable: Servable, path: str, observer: Observer, iterations: int = 
 
 def _send(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
     kind = log.WhichOneof("log_type")
-    if kind == "predict_log":
-        calls.start(inference.predict(servable, log.predict_log.request)).result()
-    elif kind == "classify_log":
-        calls.start(inference.classify(servable, log.classify_log.request)).result()
-    elif kind == "regress_log":
-        calls.start(inference.regress(servable, log.regress_log.request)).result()
-    elif kind == "multi_inference_log":
-        calls.start(inference.multi_inference(servable, log.multi_inference_log.request)).result()
-    elif kind is not None:
+    if kind is None:
+        return
+    if kind not in _ANSWERS:
         raise ServingError(Code.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
+    calls.start(_ANSWERS[kind](servable, getattr(log, kind).request)).result()
