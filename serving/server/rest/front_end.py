@@ -195,8 +195,9 @@ class RestFrontEnd:
             )
 
     def _give(self, pending: _Pending, answer: Future[Response]) -> None:
+        response = answer.result()
         with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
-            self._loop.call_soon_threadsafe(pending.finish, answer.result())
+            self._loop.call_soon_threadsafe(pending.finish, response)
 
     def _ready(self) -> Response:
         if self._models.ready():
