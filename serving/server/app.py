@@ -52,6 +52,8 @@ class Server:
         )
         self._stopping = threading.Event()
         bundle = session_bundle.build(flags)
+        parameters = session_bundle.batching(bundle)
+        self._batcher = Batcher(parameters, self._metrics.batch) if parameters else None
         self._log = _request_log(flags, self._metrics)
         self._audit = Audit(flags.audit_file, flags.port) if flags.audit_file else None
         watchers = [one for one in (self._log, self._audit) if one is not None]
@@ -94,12 +96,11 @@ class Server:
         logger.info("%s at %s", type(front_end).__name__, front_end.address)
 
     def _loading(self, bundle: Any) -> Callable[[str, int, str], LoadedServable]:
-        parameters = session_bundle.batching(bundle)
         loader = Loader(
             config=session_bundle.session_config(bundle),
             tags=tuple(bundle.saved_model_tags),
             tflite_interpreters=bundle.num_tflite_pools or 1 if bundle.prefer_tflite_model else 0,
-            batcher=Batcher(parameters, self._metrics.batch) if parameters else None,
+            batcher=self._batcher,
         )
         iterations = bundle.model_warmup_options.num_request_iterations.value or 1
 
@@ -139,6 +140,7 @@ class Server:
             timeout=flags.rest_api_timeout_in_ms / 1000,
             cors=flags.rest_api_enable_cors_support,
             metrics_path=self._metrics_path or DEFAULT_PATH,
+            batching=self._batcher is not None,
         )
         return RestFrontEnd(
             self.models,

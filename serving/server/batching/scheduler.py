@@ -1,10 +1,10 @@
 """Queue-drain batching without threads of its own.
 
-A request joins the queue of its function and waits there as a coroutine, without a thread. The
-thread that brought it takes a slot, if one is free, and runs what is queued: one batch after the
-other, and the answers of each. So a lone request costs no change of thread, batches grow with
-the load, and no thread is woken for an answer. A batch waits for more requests only when
-``batch_timeout_micros`` says so.
+A request joins the queue of its function and waits there as a coroutine, without a thread. If a
+slot is free, whoever brought it has a thread run what is queued: one batch after the other, and the
+answers of each. So batches grow with the load, and no thread is woken for a request that joins
+others, or for an answer. A batch waits for more requests only when ``batch_timeout_micros`` says
+so.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Batcher:
         self.parameters = parameters
         self.observe = observe
         self.lock = threading.Lock()
-        self._free = parameters.num_batch_threads
+        self.free = parameters.num_batch_threads
         self._waiting: deque[_Queue] = deque()
 
     def wrap(self, run: Run, names: Sequence[str], dtypes: Sequence[np.dtype[Any]]) -> BatchedRun:
@@ -68,9 +68,9 @@ class Batcher:
     def work(self) -> None:
         """Runs what waits, for as long as something does, if there is a free slot."""
         with self.lock:
-            if not self._free:
+            if not self.free:
                 return
-            self._free -= 1
+            self.free -= 1
         while (step := self._next()) is not None:
             queue, batch = step
             queue.execute(batch)
@@ -82,7 +82,7 @@ class Batcher:
                 queue = self._waiting.popleft()
                 if queue.pending:  # another batch may have taken them along
                     return queue, queue.gather()
-            self._free += 1
+            self.free += 1
             return None
 
 
@@ -101,18 +101,49 @@ class _Task:
 
     def __await__(self) -> Generator[calls.Wait, None, list[Array]]:
         yield self
+        return self.outcome()
+
+    def outcome(self) -> list[Array]:
+        """The result, when there is one; raises the error otherwise."""
         if self.error is not None:  # one each: raising an error changes it
             raise ServingError(self.error.code, self.error.message)
         return self.result
 
-    def then(self, go_on: Callable[[], None]) -> None:
+    def then(self, go_on: Callable[[], None], run: calls.Run) -> None:
         """See ``calls.Wait.then``."""
         self._go_on = go_on
-        self._queue.submit(self)
+        self._queue.submit(self, run)
 
     def end(self) -> None:
         """Goes on with the request: it has its result or error."""
         self._go_on()
+
+
+class _Pieces:
+    """A request that is larger than a batch, as several tasks."""
+
+    def __init__(self, tasks: Sequence[_Task]) -> None:
+        self._tasks = tasks
+        self._left = len(tasks)
+        self._lock = threading.Lock()
+
+    def __await__(self) -> Generator[calls.Wait, None, list[Array]]:
+        yield self
+        outcomes = [task.outcome() for task in self._tasks]
+        return [np.concatenate(parts) for parts in zip(*outcomes, strict=True)]
+
+    def then(self, go_on: Callable[[], None], run: calls.Run) -> None:
+        """See ``calls.Wait.then``."""
+
+        def one_ended() -> None:
+            with self._lock:
+                self._left -= 1
+                last = not self._left
+            if last:
+                go_on()
+
+        for task in self._tasks:
+            task.then(one_ended, run)
 
 
 class _Queue:
@@ -141,17 +172,16 @@ class _Queue:
                 f"{parameters.max_batch_size}",
             )
         if rows == 0 or [value.dtype for value in values] != self._dtypes:
-            return self._run(values)
+            return await calls.Work(lambda: self._run(values))
         limit = parameters.execution_size
         if rows <= limit:
             return await _Task(self, values)
-        # Each in turn and in this thread: a request that waits more than once would bring
-        # its next piece while another thread is giving answers.
-        pieces = [
-            calls.start(self._piece([value[first : first + limit] for value in values])).result()
-            for first in range(0, rows, limit)
-        ]
-        return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+        return await _Pieces(
+            [
+                _Task(self, [value[first : first + limit] for value in values])
+                for first in range(0, rows, limit)
+            ]
+        )
 
     def gather(self) -> list[_Task]:
         """Takes what fits into a batch, waiting for more only when asked to; needs the lock."""
@@ -194,18 +224,19 @@ class _Queue:
         for task in batch:
             task.end()
 
-    def submit(self, task: _Task) -> None:
-        """Queues a request, and runs what is queued if there is a free slot."""
+    def submit(self, task: _Task, run: calls.Run) -> None:
+        """Queues a request, and has ``run`` see to what is queued if there is a free slot."""
         with self._batcher.lock:
             full = not self._enqueue(task)
+            free = self._batcher.free
         if full:
             task.error = ServingError(
                 Code.UNAVAILABLE,
                 "The batch scheduling queue to which this task was submitted is full",
             )
             task.end()
-        else:
-            self._batcher.work()
+        elif free:
+            run(self._batcher.work)
 
     def _enqueue(self, task: _Task) -> bool:
         parameters = self._batcher.parameters
@@ -218,6 +249,3 @@ class _Queue:
         else:
             self._batcher.wait(self)
         return True
-
-    async def _piece(self, values: Sequence[Array]) -> list[Array]:
-        return await _Task(self, values)

@@ -1,128 +1,112 @@
-"""Unary calls answered in the threads that take gRPC's events.
+"""The threads that take a gRPC server's events, in place of the one that grpcio has.
 
-grpcio has one such thread. It hands a call to a thread of a pool, which waits until the first has
-read the message: four changes of thread for each call, which cost several times what the call
-itself costs. Here as many threads as answer requests take events, and each answers the call whose
-message it has taken. A call that waits for a batch holds no thread: the one that ran the batch
-answers it. The parts are grpcio's own, put together anew; calls with streams still go through a
-pool.
+One of them leads: it alone takes events, for threads that do so together would wait for each other
+more than they work. It begins to answer the calls that it takes. When one needs the model, the next
+thread leads, and the one that led runs the model and answers. A call that joins a batch holds no
+thread: the one that runs the batch answers it. Calls of other services (reflection, health, the
+profiler) go grpcio's own way, through its pool.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections import deque
 from typing import Any
 
 import grpc
 from grpc import _server as grpcio
 from grpc._cython import cygrpc
 
-from headrace.serving.server.grpc.handlers import Method
+from headrace.serving.server import calls
+from headrace.serving.server.errors import Code
+from headrace.serving.server.grpc.unary_call import Methods, UnaryCall
 
 #: How long a thread may take to see that the server has ended.
 _LOOK_SECONDS = 1.0
 #: A server that begins to stop is not kept from it longer than this by new calls.
 _REFUSE_SECONDS = 1.0
 _QUIET_SECONDS = 0.05
-_NO_MESSAGE = b"The method requires exactly one request message."
-_STOPPING = b"The server is shutting down."
+_STOPPING = "The server is shutting down."
 
 
-class EventThreads(Executor):
-    """The executor to give to ``grpc.server``.
+class EventThreads:
+    """Runs a server of grpcio that has not been started.
 
     Args:
-        count: Calls answered side by side.
+        server: The server.
+        methods: What is answered here; the server has handlers for the rest.
+        count: How often the model runs side by side, when requests are not merged.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, server: grpc.Server, methods: Methods, count: int) -> None:
+        self._state: Any = server._state
+        self._methods = methods
         self._count = count
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="grpc stream")
+        self._leading = threading.Lock()
+        self._jobs: deque[calls.Job] = deque()
         self._refusing = False
 
-    def start(self, server: grpc.Server) -> None:
-        """Begins to take events, beside the thread that ``server`` has started for itself."""
-        for number in range(1, self._count):
-            threading.Thread(
-                target=_take_events, args=(server._state,), name=f"grpc {number}", daemon=True
-            ).start()
+    def start(self) -> None:
+        """Opens the server's ports, as its own ``start`` does, and begins to take events."""
+        with self._state.lock:
+            self._state.server.start()
+            self._state.stage = grpcio._ServerStage.STARTED
+            for method in self._state.registered_method_handlers:
+                grpcio._request_registered_call(self._state, method)
+            grpcio._request_call(self._state)
+        for number in range(self._count + 1):
+            threading.Thread(target=self._work, name=f"grpc {number}", daemon=True).start()
 
-    def refuse(self, server: grpc.Server) -> None:
+    def refuse(self) -> None:
         """Answers calls that no thread has taken yet with UNAVAILABLE, and those that follow.
 
         A server that stops cancels them, and clients do not repeat a call that was cancelled.
         """
         self._refusing = True
         deadline = time.time() + _REFUSE_SECONDS
-        while time.time() < deadline and _take_event(server._state, _QUIET_SECONDS):
-            pass
+        while time.time() < deadline and self._take_event(_QUIET_SECONDS):
+            if (job := self._next_job()) is not None:
+                job()
 
-    def submit(
-        self, function: Callable[..., Any], /, *arguments: Any, **options: Any
-    ) -> Future[Any]:
-        """Called by grpcio for each call, in an event thread."""
-        if not (arguments and arguments[0] is grpcio._unary_response_in_pool):
-            return self._pool.submit(function, *arguments, **options)
+    def _work(self) -> None:
+        while (job := self._lead()) is not None:
+            job()
+
+    def _lead(self) -> calls.Job | None:
+        """Takes events until there is something to run; None when the server has ended."""
+        with self._leading:
+            while self._state.stage is not grpcio._ServerStage.STOPPED:
+                if (job := self._next_job()) is not None:
+                    return job
+                self._take_event(_LOOK_SECONDS)
+        return None
+
+    def _next_job(self) -> calls.Job | None:
+        try:
+            return self._jobs.popleft() if self._jobs else None
+        except IndexError:  # the thread that stops the server was faster
+            return None
+
+    def _take_event(self, seconds: float) -> bool:
+        """Handles the next event; whether there was one."""
+        event = self._state.completion_queue.poll(time.time() + seconds)
+        if event.completion_type == cygrpc.CompletionType.queue_timeout:
+            return False
+        method = None
+        if event.tag is grpcio._REQUEST_CALL_TAG and event.success:
+            method = self._methods.get(event.call_details.method)
+        if method is None:
+            grpcio._process_event_and_continue(self._state, event)
+            return True
+        call = UnaryCall(event.call)
+        with self._state.lock:
+            self._state.due.remove(grpcio._REQUEST_CALL_TAG)
+            self._state.rpc_states.add(call)  # the server does not end before the call
+            if self._state.stage is grpcio._ServerStage.STARTED:
+                grpcio._request_call(self._state)
         if self._refusing:
-            _refuse(*arguments)
+            call.fail(Code.UNAVAILABLE, _STOPPING)
         else:
-            _receive(function, *arguments)
-        begun: Future[Any] = Future()
-        begun.set_result(None)
-        return begun
-
-
-def _take_events(state: Any) -> None:
-    while state.stage is not grpcio._ServerStage.STOPPED:
-        _take_event(state, _LOOK_SECONDS)
-
-
-def _take_event(state: Any, seconds: float) -> bool:
-    """Handles the next event; whether there was one."""
-    event = state.completion_queue.poll(time.time() + seconds)
-    if event.completion_type == cygrpc.CompletionType.queue_timeout:
-        return False
-    grpcio._process_event_and_continue(state, event)
-    return True
-
-
-def _refuse(_: Callable[..., Any], call_event: Any, state: Any, *others: Any) -> None:
-    with state.condition:
-        grpcio._abort(state, call_event.call, cygrpc.StatusCode.unavailable, _STOPPING)
-
-
-def _receive(
-    run: Callable[..., Any],
-    respond: Callable[..., Any],
-    call_event: Any,
-    state: Any,
-    behavior: Any,
-    _: Any,
-    deserialize: Any,
-    serialize: Any,
-) -> None:
-    """Asks for the message of a call; the thread that gets it answers."""
-    take = grpcio._receive_message(state, call_event.call, deserialize)
-
-    def give(argument: Any) -> None:
-        run(respond, call_event, state, behavior, lambda: argument, deserialize, serialize)
-
-    def received(event: Any) -> Any:
-        finished = take(event)
-        with state.condition:
-            request, state.request = state.request, None
-            if request is None and state.client is grpcio._CLOSED and not state.statused:
-                code = cygrpc.StatusCode.unimplemented
-                grpcio._abort(state, call_event.call, code, _NO_MESSAGE)
-        if isinstance(behavior, Method) and request is not None:
-            behavior.begin(request).add_done_callback(give)
-        elif request is not None:
-            give(request)
-        return finished
-
-    with state.condition:
-        call_event.call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), received)
-        state.due.add(grpcio._RECEIVE_MESSAGE_TOKEN)
+            call.receive(method, self._jobs.append)
+        return True

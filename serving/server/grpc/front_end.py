@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ _OPTIONS = {
     "grpc.max_send_message_length": _INT32_MAX,
     "grpc.so_reuseport": 0,
 }
+#: Reflection, health, the profiler, a new configuration.
+_OTHER_THREADS = 4
 _HEALTH_NAMES = ("", "ModelService", "PredictionService")
 
 
@@ -72,12 +75,13 @@ class GrpcFrontEnd:
         management: model_service.ModelService,
         options: GrpcOptions,
     ) -> None:
-        self._threads = EventThreads(options.threads)
         self._server = grpc.server(
-            self._threads,
+            ThreadPoolExecutor(_OTHER_THREADS, thread_name_prefix="grpc other"),
             options=list({**_OPTIONS, **_channel_arguments(options.channel_arguments)}.items()),
         )
-        handlers = [prediction.handlers(), management.handlers()]
+        methods = {**prediction.methods(), **management.methods()}
+        self._threads = EventThreads(self._server, methods, options.threads)
+        handlers = [management.handlers()]
         names = [prediction_service.NAME, model_service.NAME, reflection.SERVICE_NAME]
         if options.profiler:
             handlers.append(profiler_service.handlers())
@@ -95,12 +99,11 @@ class GrpcFrontEnd:
 
     def start(self) -> None:
         """See ``seam.FrontEnd.start``."""
-        self._server.start()
-        self._threads.start(self._server)
+        self._threads.start()
 
     def stop(self, grace: float) -> None:
         """See ``seam.FrontEnd.stop``."""
-        self._threads.refuse(self._server)
+        self._threads.refuse()
         self._server.stop(grace).wait()
 
     def _add_health(self) -> None:

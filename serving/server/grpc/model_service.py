@@ -11,7 +11,8 @@ import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 
 from headrace.serving.server.errors import Code, ServingError
-from headrace.serving.server.grpc.handlers import blocking_handler, handler
+from headrace.serving.server.grpc.handlers import blocking_handler
+from headrace.serving.server.grpc.unary_call import Method, Methods
 from headrace.serving.server.seam import Models
 
 NAME = "tensorflow.serving.ModelService"
@@ -37,19 +38,16 @@ class ModelService:
         self._configure = configure
         self._counter = counter
 
+    def methods(self) -> Methods:
+        """The methods that answer at once, by path."""
+        status = Method(self._get_model_status, get_model_status_pb2.GetModelStatusRequest)
+        return {f"/{NAME}/GetModelStatus".encode(): status}
+
     def handlers(self) -> grpc.GenericRpcHandler:
-        """The service as gRPC takes it."""
-        return grpc.method_handlers_generic_handler(
-            NAME,
-            {
-                "GetModelStatus": handler(
-                    self._get_model_status, get_model_status_pb2.GetModelStatusRequest
-                ),
-                "HandleReloadConfigRequest": blocking_handler(
-                    self._reload, model_management_pb2.ReloadConfigRequest
-                ),
-            },
-        )
+        """The method that takes its time, as grpcio takes it."""
+        request = model_management_pb2.ReloadConfigRequest
+        reload = blocking_handler(self._reload, request)
+        return grpc.method_handlers_generic_handler(NAME, {"HandleReloadConfigRequest": reload})
 
     async def _get_model_status(
         self, request: get_model_status_pb2.GetModelStatusRequest

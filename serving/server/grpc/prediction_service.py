@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-import grpc
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -19,7 +18,7 @@ from tensorflow_serving.apis import (
 
 from headrace.serving.server import inference
 from headrace.serving.server.errors import Code, ServingError
-from headrace.serving.server.grpc.handlers import handler
+from headrace.serving.server.grpc.unary_call import Method, Methods
 from headrace.serving.server.inference import InferenceOptions
 from headrace.serving.server.seam import Entrypoint, Models, Observer, RequestLog, Servable
 from headrace.serving.server.timed import TimedServable
@@ -50,23 +49,23 @@ class PredictionService:
         self._options = options
         self._log = log
 
-    def handlers(self) -> grpc.GenericRpcHandler:
-        """The service as gRPC takes it."""
+    def methods(self) -> Methods:
+        """The service's methods by path."""
         counted = self._counted
         methods = {
-            "Predict": handler(counted("Predict", inference.predict), predict_pb2.PredictRequest),
-            "Classify": handler(
+            "Predict": Method(counted("Predict", inference.predict), predict_pb2.PredictRequest),
+            "Classify": Method(
                 counted("Classify", inference.classify), classification_pb2.ClassificationRequest
             ),
-            "Regress": handler(
+            "Regress": Method(
                 counted("Regress", inference.regress), regression_pb2.RegressionRequest
             ),
-            "MultiInference": handler(self._multi_inference, inference_pb2.MultiInferenceRequest),
-            "GetModelMetadata": handler(
+            "MultiInference": Method(self._multi_inference, inference_pb2.MultiInferenceRequest),
+            "GetModelMetadata": Method(
                 self._get_model_metadata, get_model_metadata_pb2.GetModelMetadataRequest
             ),
         }
-        return grpc.method_handlers_generic_handler(NAME, methods)
+        return {f"/{NAME}/{name}".encode(): method for name, method in methods.items()}
 
     def _counted(self, api: str, answer: Callable[..., Any]) -> Callable[[Any], Any]:
         """``answer`` on the model that the request names, with metrics."""

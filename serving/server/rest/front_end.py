@@ -26,6 +26,8 @@ from headrace.serving.server.seam import Models, Observer, RequestLog, VersionSt
 _SWEEP_SECONDS = 1.0
 _DRAIN_SECONDS = 0.02
 _BACKLOG = 1024
+#: Bytes that the event loop reads between two connections; a longer document needs a thread.
+_SHORT_BODY = 64 * 1024
 _TOO_LATE = ServingError(Code.DEADLINE_EXCEEDED, "Timed out waiting for notification")
 
 
@@ -40,6 +42,7 @@ class RestOptions:
         cors: Whether web pages from elsewhere may read answers.
         metrics_path: Where the metrics are, if there are any.
         limits: What clients may send.
+        batching: Whether requests are merged, so that few of them need a thread.
     """
 
     port: int = 0
@@ -48,6 +51,7 @@ class RestOptions:
     cors: bool = False
     metrics_path: str = DEFAULT_PATH
     limits: Limits = field(default_factory=Limits)
+    batching: bool = False
 
 
 @dataclass(slots=True)
@@ -175,22 +179,25 @@ class RestFrontEnd:
             allowed = request.verb in ("GET", "HEAD")
             respond(own() if allowed else error(405, f"{request.path} answers GET only"))
         elif routes.is_api(request.path):
-            self._answer_in_thread(request, respond)
+            self._begin(request, respond)
         else:
             respond(page(404))
 
-    def _answer_in_thread(self, request: Request, respond: Respond) -> None:
-        """Answers in a thread, or says after ``timeout`` seconds that it takes too long."""
+    def _begin(self, request: Request, respond: Respond) -> None:
+        """Has a request answered, or says after ``timeout`` seconds that it takes too long."""
         pending = _Pending(request, respond)
         if self._options.timeout > 0:
             pending.timer = self._loop.call_later(
                 self._options.timeout, pending.finish, self._too_late
             )
-        self._workers.submit(self._answer, pending)
+        if self._options.batching and len(request.body) <= _SHORT_BODY:
+            self._answer(pending, self._workers.submit)
+        else:
+            self._workers.submit(self._answer, pending, calls.here)
 
-    def _answer(self, pending: _Pending) -> None:
+    def _answer(self, pending: _Pending, run: calls.Run) -> None:
         if not pending.answered:  # too late otherwise: nobody waits any more
-            calls.start(self._api.answer(pending.request)).add_done_callback(
+            calls.start(self._api.answer(pending.request), run).add_done_callback(
                 functools.partial(self._give, pending)
             )
 

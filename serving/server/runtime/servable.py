@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from headrace.serving.server import tensors
+from headrace.serving.server import calls, tensors
 from headrace.serving.server.batching.scheduler import BatchedRun, Batcher
 from headrace.serving.server.runtime import signatures
 from headrace.serving.server.runtime.session import Runner
@@ -105,6 +105,6 @@ class LoadedServable:
 
 def _alone(run: Runner) -> BatchedRun:
     async def run_alone(values: Sequence[Array]) -> list[Array]:
-        return run(values)
+        return await calls.Work(lambda: run(values))
 
     return run_alone

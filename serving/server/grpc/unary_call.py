@@ -1,0 +1,131 @@
+"""One call with one message each way, on grpcio's core and without its Python server.
+
+What ``grpc.server`` does in Python for such a call costs several times what the core does, most of
+it for what no method here uses: contexts, interceptors, a change of thread, an event for each part
+of the call. Here a call has three events: it came, its message is there, and it is over.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from grpc._cython import cygrpc
+
+from headrace.serving.server import calls
+from headrace.serving.server.errors import Code, ServingError
+
+logger = logging.getLogger(__name__)
+
+_NO_FLAGS = 0
+_LONGEST_MESSAGE = 1024
+_NO_MESSAGE = "The method requires exactly one request message."
+_UNFORESEEN = "Internal error; see the server's log."
+
+
+class Message(Protocol):
+    """A class of protobuf messages."""
+
+    @staticmethod
+    def FromString(content: bytes) -> Any:
+        """Parses a message."""
+
+
+class Method:
+    """A method that may wait without a thread.
+
+    Args:
+        answer: From a message to its answer, as a coroutine.
+        request: The class of the message.
+    """
+
+    def __init__(
+        self, answer: Callable[[Any], Coroutine[calls.Wait, None, Any]], request: type[Message]
+    ) -> None:
+        self._answer = answer
+        self._parse = request.FromString
+
+    def begin(self, content: bytes, run: calls.Run) -> Future[bytes]:
+        """The answer to come, serialized as its request is.
+
+        Its errors are ``ServingError``; whatever else was raised is one of the server, and logged.
+        """
+        return calls.start(self._whole(content), run)
+
+    async def _whole(self, content: bytes) -> bytes:
+        try:
+            try:
+                message = self._parse(content)
+            except Exception:
+                raise ServingError(Code.INTERNAL, "Exception deserializing request!") from None
+            answer: bytes = (await self._answer(message)).SerializeToString()
+            return answer
+        except ServingError:
+            raise
+        except Exception as error:
+            logger.error("A request failed in an unforeseen way", exc_info=error)
+            raise ServingError(Code.INTERNAL, _UNFORESEEN) from None
+
+
+#: Methods by path, for example ``b"/tensorflow.serving.PredictionService/Predict"``.
+Methods = Mapping[bytes, Method]
+
+
+class UnaryCall:
+    """A call from its first event to its last.
+
+    Args:
+        call: grpcio's call.
+    """
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def receive(self, method: Method, run: calls.Run) -> None:
+        """Takes the message, and begins to answer in the thread that gets it.
+
+        Args:
+            method: Answers.
+            run: Is given what takes long, in the thread that gets the message.
+        """
+
+        def received(event: Any) -> tuple[None, tuple[()]]:
+            content = event.batch_operations[0].message()
+            if content is None:  # nothing came, or more than is allowed; or the client has gone
+                self.fail(Code.UNIMPLEMENTED, _NO_MESSAGE)
+            else:
+                method.begin(content, run).add_done_callback(self._respond)
+            return None, ()
+
+        self._call.start_server_batch((cygrpc.ReceiveMessageOperation(_NO_FLAGS),), received)
+
+    def fail(self, code: Code, message: str) -> None:
+        """Ends the call with an error."""
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[:_LONGEST_MESSAGE] + "...TRUNCATED"
+        self._end((), int(code), message.encode(errors="replace"))
+
+    def _respond(self, answer: Future[bytes]) -> None:
+        error = answer.exception()
+        if error is None:
+            message = cygrpc.SendMessageOperation(answer.result(), _NO_FLAGS)
+            self._end((message,), int(Code.OK), b"")
+        else:
+            assert isinstance(error, ServingError)
+            self.fail(error.code, error.message)
+
+    def _end(self, message: tuple[Any, ...], code: int, details: bytes) -> None:
+        operations = (
+            cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS),
+            *message,
+            cygrpc.SendStatusFromServerOperation(None, code, details, _NO_FLAGS),
+            cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),
+        )
+        self._call.start_server_batch(operations, self._ended)
+
+    def _ended(self, _: Any) -> tuple[UnaryCall, tuple[()]]:
+        return self, ()
