@@ -22,6 +22,7 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 FLAGSHIP = ROOT / "examples" / "flights"
 SMALL = ROOT / "examples" / "taxi"
 CORES = 2
+_WIDTH = 160
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -44,7 +45,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures; the exit code is 1 when a target is missed or something did not work."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    console = Console()
+    # A file has no width of its own; 80 columns would break each number.
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     # As an exception, so that what was started is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended by SIGTERM."))
     machine.use_cores(CORES)

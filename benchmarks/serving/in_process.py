@@ -34,7 +34,7 @@ def measure(path: str, record: bytes, seconds: float, threads: list[int]) -> lis
     times: list[float] = []
 
     def ask() -> None:
-        calls.start(servable.run(EXAMPLES_SIGNATURE, inputs)).result()
+        calls.result(servable.run(EXAMPLES_SIGNATURE, inputs))
 
     def call(end: float) -> None:
         while (start := time.perf_counter()) < end:

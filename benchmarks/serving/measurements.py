@@ -7,7 +7,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,8 @@ from benchmarks.serving.servers import Endpoint, Question
 CONCURRENCY = (1, 8, 32)
 SECONDS = 2.0
 ROUNDS = 3
+#: A lone request's time varies by more than what batching may add to it.
+ALONE_ROUNDS, ALONE_SECONDS = 15, 1.0
 PEERS = ("KServe", "MLServer", "BentoML")
 ECHO, GRPC, PLAIN, REST, MODEL = "echo", "gRPC", "gRPC without batching", "REST", "in process"
 
@@ -99,18 +101,20 @@ def serving_rest(bench: Bench) -> Measurement:
 
 
 def serving_batching(bench: Bench) -> Measurement:
-    """A request that is alone with batching against one without."""
-    compared = compare_small(bench)
-    with_batching, without = (
-        [1e3 * load.p50 for load in compared.loads[side][1]] for side in (GRPC, PLAIN)
-    )
+    """A request that is alone with batching against one without, in many short turns."""
+    question = Question.of(bench).small(bench.work)
+    with _ours(question, bench.work / "serving-alone") as sides:
+        waited: dict[str, list[float]] = {GRPC: [], PLAIN: []}
+        for _ in range(ALONE_ROUNDS):
+            for side, times in waited.items():
+                times.append(1e3 * sides[side].load(1, ALONE_SECONDS).p50)
     return Measurement(
         name="gRPC Predict, one at a time, batching on",
         unit="ms",
         # Half of the runs of two equal servers are above 1.
         target=Target(1.05),
-        ours=with_batching,
-        reference=without,
+        ours=waited[GRPC],
+        reference=waited[PLAIN],
         reference_name="batching off",
     )
 
@@ -146,22 +150,11 @@ def compare_small(bench: Bench) -> Comparison:
 def _loads(
     question: Question, folder: Path, *, with_peers: bool
 ) -> dict[str, dict[int, list[Load]]]:
-    base = folder / servers.NAME
-    base.mkdir(parents=True, exist_ok=True)
-    (base / "1").symlink_to(question.model, target_is_directory=True)
     loads: dict[str, dict[int, list[Load]]] = {}
     with contextlib.ExitStack() as running:
-        batched, rest = running.enter_context(
-            servers.ours(base, question, *servers.batching(folder))
-        )
-        plain, _ = running.enter_context(servers.ours(base, question))
-        answer, _ = _ask(batched), _ask(plain)  # a model's first call takes a second or more
-        sides = {
-            GRPC: batched,
-            ECHO: running.enter_context(servers.echo(answer, question, folder / "echo.log")),
-            PLAIN: plain,
-            REST: rest,
-        }
+        sides = running.enter_context(_ours(question, folder))
+        answer = _ask(sides[GRPC])
+        sides[ECHO] = running.enter_context(servers.echo(answer, question, folder / "echo.log"))
         if with_peers:
             sides |= running.enter_context(servers.peers(question, _value(answer), folder))
         for _ in range(ROUNDS):
@@ -170,6 +163,22 @@ def _loads(
                     of_side = loads.setdefault(name, {}).setdefault(concurrency, [])
                     of_side.append(endpoint.load(concurrency, SECONDS))
     return loads
+
+
+@contextlib.contextmanager
+def _ours(question: Question, folder: Path) -> Iterator[dict[str, Endpoint]]:
+    """Our server with batching, over gRPC and REST, and without."""
+    base = folder / servers.NAME
+    base.mkdir(parents=True, exist_ok=True)
+    (base / "1").symlink_to(question.model, target_is_directory=True)
+    batching = servers.batching(folder)
+    with (
+        servers.ours(base, question, *batching) as (batched, rest),
+        servers.ours(base, question) as (plain, _),
+    ):
+        for endpoint in (batched, plain):
+            _ask(endpoint)  # a model's first call takes a second or more
+        yield {GRPC: batched, PLAIN: plain, REST: rest}
 
 
 def _ask(endpoint: Endpoint) -> bytes:

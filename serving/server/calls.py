@@ -7,9 +7,12 @@ who started the request wants it, so that a front end's thread can go on reading
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -17,6 +20,8 @@ T = TypeVar("T")
 Job = Callable[[], None]
 #: Has a job run, now or later, in any thread.
 Run = Callable[[Job], object]
+#: Takes an answer, or an error.
+Give = Callable[[T | None, Exception | None], None]
 
 
 class Wait(Protocol):
@@ -66,28 +71,41 @@ def here(job: Job) -> None:
     job()
 
 
-def start(request: Coroutine[Wait, None, T], run: Run = here) -> Future[T]:
+def start(request: Coroutine[Wait, None, T], give: Give[T], run: Run = here) -> None:
     """Runs a request until it waits for the first time, or to its end.
 
     Args:
         request: The coroutine.
+        give: Is called once, in the thread in which the request ends, with its answer or its error.
+            What it raises is logged: others of the same batch still wait for their answers.
         run: Has its first job run. Later ones run in the thread that ended the wait before.
-
-    Returns:
-        Its answer or error. Whoever needs it at once asks for ``result()``.
     """
-    answer: Future[T] = Future()
-    _go_on(request, answer, run)
-    return answer
-
-
-def _go_on(request: Coroutine[Wait, Any, T], answer: Future[T], run: Run) -> None:
     try:
         wait = request.send(None)
     except StopIteration as end:
-        answer.set_result(end.value)
-    except BaseException as error:
-        answer.set_exception(error)
-        del answer  # the error's traceback would keep it, and with it itself
+        _hand_over(give, end.value, None)
+    except Exception as error:
+        _hand_over(give, None, error)
     else:
-        wait.then(lambda: _go_on(request, answer, here), run)
+        wait.then(lambda: start(request, give), run)
+
+
+def _hand_over(give: Give[T], answer: T | None, error: Exception | None) -> None:
+    try:
+        give(answer, error)
+    except Exception:
+        logger.exception("An answer could not be given")
+
+
+def result(request: Coroutine[Wait, None, T]) -> T:
+    """Runs a request to its end; its answer, or raises its error."""
+    ended: Future[T] = Future()
+
+    def give(answer: T | None, error: Exception | None) -> None:
+        if error is None:
+            ended.set_result(cast(T, answer))
+        else:
+            ended.set_exception(error)
+
+    start(request, give)
+    return ended.result()

@@ -30,9 +30,7 @@ def load() -> Callable[[Sequence[str]], list[float]]:
     def predict(examples: Sequence[str]) -> list[float]:
         records = np.empty(len(examples), object)
         records[:] = [base64.b64decode(one, validate=True) for one in examples]
-        (answer,) = (
-            calls.start(servable.run(EXAMPLES_SIGNATURE, {alias: records})).result().values()
-        )
+        (answer,) = calls.result(servable.run(EXAMPLES_SIGNATURE, {alias: records})).values()
         return answer.ravel().tolist()
 
     return predict

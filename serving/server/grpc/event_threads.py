@@ -9,6 +9,7 @@ profiler) go grpcio's own way, through its pool.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -21,6 +22,8 @@ from grpc._cython import cygrpc
 from headrace.serving.server import calls
 from headrace.serving.server.errors import Code
 from headrace.serving.server.grpc.unary_call import Methods, UnaryCall
+
+logger = logging.getLogger(__name__)
 
 #: How long a thread may take to see that the server has ended.
 _LOOK_SECONDS = 1.0
@@ -70,8 +73,12 @@ class EventThreads:
                 job()
 
     def _work(self) -> None:
-        while (job := self._lead()) is not None:
-            job()
+        while self._state.stage is not grpcio._ServerStage.STOPPED:
+            try:
+                if (job := self._lead()) is not None:
+                    job()
+            except Exception:  # the other calls still need this thread
+                logger.exception("A call failed in an unforeseen way")
 
     def _lead(self) -> calls.Job | None:
         """Takes events until there is something to run; None when the server has ended."""

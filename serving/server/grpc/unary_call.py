@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future
 from typing import Any, Protocol
 
 from grpc._cython import cygrpc
@@ -47,12 +46,12 @@ class Method:
         self._answer = answer
         self._parse = request.FromString
 
-    def begin(self, content: bytes, run: calls.Run) -> Future[bytes]:
-        """The answer to come, serialized as its request is.
+    def begin(self, content: bytes, give: calls.Give[bytes], run: calls.Run) -> None:
+        """Answers with the serialized message; see ``calls.start``.
 
-        Its errors are ``ServingError``; whatever else was raised is one of the server, and logged.
+        Errors are ``ServingError``; whatever else was raised is one of the server, and logged.
         """
-        return calls.start(self._whole(content), run)
+        calls.start(self._whole(content), give, run)
 
     async def _whole(self, content: bytes) -> bytes:
         try:
@@ -97,8 +96,12 @@ class UnaryCall:
             content = event.batch_operations[0].message()
             if content is None:  # nothing came, or more than is allowed; or the client has gone
                 self.fail(Code.UNIMPLEMENTED, _NO_MESSAGE)
-            else:
-                method.begin(content, run).add_done_callback(self._respond)
+                return None, ()
+            try:
+                method.begin(content, self._respond, run)
+            except Exception:  # a call without an end would keep the server from stopping
+                logger.exception("A request could not begin")
+                self.fail(Code.INTERNAL, _UNFORESEEN)
             return None, ()
 
         self._call.start_server_batch((cygrpc.ReceiveMessageOperation(_NO_FLAGS),), received)
@@ -109,11 +112,9 @@ class UnaryCall:
             message = message[:_LONGEST_MESSAGE] + "...TRUNCATED"
         self._end((), int(code), message.encode(errors="replace"))
 
-    def _respond(self, answer: Future[bytes]) -> None:
-        error = answer.exception()
+    def _respond(self, answer: bytes | None, error: Exception | None) -> None:
         if error is None:
-            message = cygrpc.SendMessageOperation(answer.result(), _NO_FLAGS)
-            self._end((message,), int(Code.OK), b"")
+            self._end((cygrpc.SendMessageOperation(answer, _NO_FLAGS),), int(Code.OK), b"")
         else:
             assert isinstance(error, ServingError)
             self.fail(error.code, error.message)

@@ -71,4 +71,4 @@ def _send(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
         return
     if kind not in _ANSWERS:
         raise ServingError(Code.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
-    calls.start(_ANSWERS[kind](servable, getattr(log, kind).request)).result()
+    calls.result(_ANSWERS[kind](servable, getattr(log, kind).request))

@@ -8,7 +8,7 @@ import functools
 import socket
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import uvloop
@@ -197,12 +197,11 @@ class RestFrontEnd:
 
     def _answer(self, pending: _Pending, run: calls.Run) -> None:
         if not pending.answered:  # too late otherwise: nobody waits any more
-            calls.start(self._api.answer(pending.request), run).add_done_callback(
-                functools.partial(self._give, pending)
-            )
+            give = functools.partial(self._give, pending)
+            calls.start(self._api.answer(pending.request), give, run)
 
-    def _give(self, pending: _Pending, answer: Future[Response]) -> None:
-        response = answer.result()
+    def _give(self, pending: _Pending, response: Response | None, _: Exception | None) -> None:
+        assert response is not None  # errors are answers too
         with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
             self._loop.call_soon_threadsafe(pending.finish, response)
 

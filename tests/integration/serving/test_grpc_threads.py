@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from tensorflow_serving.apis import predict_pb2
+import tensorflow as tf
+from tensorflow_serving.apis import get_model_status_pb2, predict_pb2
+
+from headrace.serving.server.grpc.unary_call import Method
 
 from .conftest import eventually
 
@@ -58,6 +61,45 @@ def test_calls_that_clients_leave_hold_up_nobody(server):
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: predict(_request(), timeout=30), range(200)))
     assert all(answer.outputs["y"].float_val[:] == [3] for answer in answers)
+
+
+def test_while_the_model_runs_other_calls_are_answered(base_path, serve):
+    base = base_path("slow", {1: "slow"})
+    flags = f"--model_base_path={base}", "--grpc_max_threads=1", "--enable_batching=true"
+    clients = serve("--model_name=slow", *flags).clients
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "slow"
+    request.inputs["steps"].CopyFrom(tf.make_tensor_proto([2000]))
+    answer = clients.prediction.Predict.future(request)
+    status = get_model_status_pb2.GetModelStatusRequest()
+    status.model_spec.name = "slow"
+
+    assert clients.management.GetModelStatus(status, timeout=30).model_version_status
+    assert not answer.done()
+    answer.cancel()
+
+
+def test_a_fault_of_the_server_is_an_answer(server, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(Method, "begin", _broken)
+        with pytest.raises(grpc.RpcError) as failed:
+            server.clients.prediction.Predict(_request(), timeout=30)
+    assert failed.value.code() is grpc.StatusCode.INTERNAL
+    assert failed.value.details() == "Internal error; see the server's log."
+    assert server.clients.prediction.Predict(_request()).outputs["y"].float_val[:] == [3]
+
+
+def test_a_fault_of_the_server_ends_none_of_its_threads(server):
+    (front_end,) = server.server.front_ends
+    before = len(_threads())
+    for _ in range(2 * before):
+        front_end._threads._jobs.append(_broken)
+        assert server.clients.prediction.Predict(_request(), timeout=30).outputs["y"].float_val
+    assert len(_threads()) == before
+
+
+def _broken(*_):
+    raise ZeroDivisionError
 
 
 def test_the_threads_end_with_the_server(server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from headrace.serving.server import calls as requests
 from headrace.serving.server.batching.parameters import BatchingParameters
 from headrace.serving.server.batching.scheduler import Batcher
-from headrace.serving.server.calls import start as begin
 from headrace.serving.server.errors import Code, ServingError
 
 FLOAT = np.dtype(np.float32)
@@ -74,7 +75,7 @@ def blocking(run: Any) -> Any:
     """The same function for a thread that waits; ``queue`` is where its requests wait."""
 
     def result(values: Sequence[Any]) -> Any:
-        return begin(run(values)).result()
+        return requests.result(run(values))
 
     result.queue = run.__self__  # type: ignore[attr-defined]
     return result
@@ -108,12 +109,42 @@ def test_a_request_that_waits_holds_no_thread() -> None:
     model, run, batcher = start()
     waiting = batcher.wrap(model, ["x"], [FLOAT])
     calls = hold_and_queue(model, run)
-    answer = begin(waiting([np.float32([1])]))  # returns, though the only slot is taken
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    # Returns, though the only slot is taken.
+    requests.start(waiting([np.float32([1])]), lambda *answer: answers.put(answer))
 
-    assert not answer.done()
+    assert answers.empty()
     model.gate.set()
-    assert answer.result(30)[0].tolist() == [2]
+    ([answer], error) = answers.get(timeout=30)
+    assert (answer.tolist(), error) == ([2], None)
     calls.join()
+
+
+def test_an_answer_that_cannot_be_given_is_no_matter_for_others() -> None:
+    model, run, batcher = start()
+    waiting = batcher.wrap(model, ["x"], [FLOAT])
+    calls = hold_and_queue(model, run)
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    requests.start(waiting([np.float32([1])]), lambda *answer: answers.no_such_name)
+    requests.start(waiting([np.float32([2])]), lambda *answer: answers.put(answer))
+    model.gate.set()
+
+    assert answers.get(timeout=30)[0][0].tolist() == [4]
+    calls.join()
+    assert run([np.float32([1])])[0].tolist() == [2]  # the slot was not lost
+
+
+def test_the_starter_of_a_request_chooses_the_thread_for_the_model() -> None:
+    model, _, batcher = start()
+    jobs: list[Any] = []
+    answers: list[Any] = []
+    take = batcher.wrap(model, ["x"], [FLOAT])
+    requests.start(take([np.float32([1])]), lambda *answer: answers.append(answer), jobs.append)
+
+    assert model.batches == answers == []
+    for job in jobs:
+        job()
+    assert [answer.tolist() for answer in answers[0][0]] == [[2]]
 
 
 def test_a_failure_of_the_server_itself_is_an_answer_too() -> None:
