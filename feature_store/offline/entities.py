@@ -19,6 +19,9 @@ from headrace.feature_store.offline.views import View
 
 EVENT_TIMESTAMP = "event_timestamp"
 
+#: The first and the last time of some rows; None without rows.
+Span = tuple[datetime | None, datetime | None]
+
 
 @dataclass(frozen=True)
 class Entities:
@@ -37,7 +40,7 @@ class Entities:
         """All columns but the time."""
         return [name for name in self.table.column_names if name != self.time]
 
-    def span(self) -> tuple[datetime | None, datetime | None]:
+    def span(self) -> Span:
         """The first and the last time; None without rows."""
         times = pl.Series(self.table[self.time])
         first, last = times.min(), times.max()

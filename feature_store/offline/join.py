@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
 from headrace.components.shared.errors import DataError
-from headrace.feature_store.offline.asof import CREATED, EVENT, TIME, latest, part
+from headrace.feature_store.offline.asof import CREATED, EVENT, TIME, key, latest, part
+from headrace.feature_store.offline.entities import Entities, Span
 from headrace.feature_store.offline.keys import matched
 from headrace.feature_store.offline.sources import reading
 from headrace.feature_store.offline.times import earlier, in_utc, within
@@ -36,11 +37,30 @@ class Options:
     since: datetime | None = None
 
 
-def join(labels: pl.DataFrame, views: Sequence[View], options: Options) -> pl.DataFrame:
+@dataclass(frozen=True)
+class _Labels:
+    """The rows that ask.
+
+    Attributes:
+        frame: TIME in microseconds UTC, and the join keys.
+        order: The positions of the rows in order of TIME.
+    """
+
+    frame: pl.DataFrame
+    order: pl.Series
+
+    @classmethod
+    def of(cls, entities: Entities, keys: Sequence[str]) -> _Labels:
+        """The labels of an entity frame."""
+        frame = entities.labels(keys)
+        return cls(frame, frame[TIME].arg_sort())
+
+
+def join(entities: Entities, views: Sequence[View], options: Options) -> pl.DataFrame:
     """The features of all views as they were known at each label's time.
 
     Args:
-        labels: TIME in microseconds UTC, and the join keys.
+        entities: The labels.
         views: Views with differing names of results.
         options: How.
 
@@ -51,23 +71,27 @@ def join(labels: pl.DataFrame, views: Sequence[View], options: Options) -> pl.Da
         DataError: keys do not fit, or a row got lost.
         SourceError: a source cannot be read.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        counted = pool.map(_rows, views)
-        order = labels[TIME].arg_sort()
-        sizes = list(counted)
+    keys = [key for view in views for key in view.keys]
+    schema = dict(entities.without_rows().labels(keys).schema)
+    span = entities.span()
+    with ThreadPoolExecutor(1) as aside, ThreadPoolExecutor(_AT_ONCE) as pool:
+        # Takes as long as reading a source does.
+        labels = aside.submit(_Labels.of, entities, keys)
+        sizes = list(pool.map(_rows, views))
         # The largest first, so that it does not keep all others waiting at the end.
         joining = {
-            number: pool.submit(_features, labels, order, views[number], sizes[number], options)
-            for number in sorted(range(len(views)), key=sizes.__getitem__, reverse=True)
+            number: pool.submit(_features, labels, schema, span, views[number], size, options)
+            for number, size in sorted(enumerate(sizes), key=lambda item: item[1], reverse=True)
         }
         parts = [joining[number].result() for number in range(len(views))]
+        rows = labels.result().frame
     for view, joined in zip(views, parts, strict=True):
-        if joined.height != labels.height:
+        if joined.height != rows.height:
             raise DataError(
-                f"{view.owner}: {labels.height} label rows went in and {joined.height} came out.",
+                f"{view.owner}: {rows.height} label rows went in and {joined.height} came out.",
                 fix="This is a fault of Headrace; please report it with the view's definition.",
             )
-    return pl.concat(parts, how="horizontal") if parts else labels.select()
+    return pl.concat(parts, how="horizontal") if parts else rows.select()
 
 
 def _rows(view: View) -> int:
@@ -77,28 +101,38 @@ def _rows(view: View) -> int:
 
 
 def _features(
-    labels: pl.DataFrame, order: pl.Series, view: View, rows: int, options: Options
+    labels: Future[_Labels],
+    schema: dict[str, pl.DataType],
+    span: Span,
+    view: View,
+    rows: int,
+    options: Options,
 ) -> pl.DataFrame:
-    """The features of a view; ``order`` has the positions of the labels in order of time."""
-    left, right = matched(view, dict(labels.schema))
-    asked = labels.select(TIME, *left)
-    keys = asked.columns[1:]
-    history = view.scan.filter(_needed(labels, view, options)).select(
+    """The features of a view, which is read while the labels are made ready."""
+    left, right = matched(view, schema)
+    keys = [key(number) for number in range(len(left))]
+    history = view.scan.filter(_needed(span, view, options)).select(
         in_utc(view.event, view.schema[view.event]).alias(EVENT),
         *([in_utc(view.created, view.schema[view.created]).alias(CREATED)] if view.created else []),
         *right,
         *(pl.col(column).alias(name) for name, column in view.features.items()),
     )
+    if keys:
+        history = history.drop_nulls(keys)
     with reading(view.place):
         passes = count_passes(rows, history, options.max_rows) if keys else 1
         if passes == 1:
-            return _latest(asked, order, history, view, keys, options)
+            known = history.collect(engine="streaming")
+            ready = labels.result()
+            asked = ready.frame.select(TIME, *left)
+            return _latest(asked, ready.order, known, view, keys, options)
+        asked = labels.result().frame.select(TIME, *left)
         done = []
         for number in range(passes):
             mine = part(keys, number, passes)
             some = asked.with_row_index(_ROW).filter(mine)
-            by_time = some[TIME].arg_sort()
-            joined = _latest(some, by_time, history.filter(mine), view, keys, options)
+            known = history.filter(mine).collect(engine="streaming")
+            joined = _latest(some, some[TIME].arg_sort(), known, view, keys, options)
             done.append(joined.with_columns(some[_ROW]))
         return pl.concat(done).sort(_ROW).drop(_ROW)
 
@@ -106,16 +140,14 @@ def _features(
 def _latest(
     labels: pl.DataFrame,
     order: pl.Series,
-    history: pl.LazyFrame,
+    known: pl.DataFrame,
     view: View,
     keys: list[str],
     options: Options,
 ) -> pl.DataFrame:
-    """Reads the rows that may count, and gives each label the features of the one that does."""
-    joinable = history.drop_nulls(keys) if keys else history
-    rows = joinable.collect(engine="streaming")
-    at = latest(labels, order, rows, keys=keys, ttl=view.ttl, known=options.known)
-    return rows.select(pl.col(list(view.features)).gather(at))
+    """Gives each label the features of the row that counts for it."""
+    at = latest(labels, order, known, keys=keys, ttl=view.ttl, known=options.known)
+    return known.select(pl.col(list(view.features)).gather(at))
 
 
 def count_rows(source: pl.LazyFrame) -> int:
@@ -131,10 +163,10 @@ def count_passes(rows: int, wanted: pl.LazyFrame, max_rows: int) -> int:
     return max(1, -(-rows // max_rows))
 
 
-def _needed(labels: pl.DataFrame, view: View, options: Options) -> pl.Expr:
+def _needed(span: Span, view: View, options: Options) -> pl.Expr:
     """Which rows of a source any label can see."""
-    first, last = labels[TIME].min(), labels[TIME].max()
-    if not (isinstance(first, datetime) and isinstance(last, datetime)):
+    first, last = span
+    if first is None or last is None:
         return pl.lit(False)
     low = earlier(first, view.ttl) if view.ttl else None
     if options.since is not None:

@@ -91,8 +91,7 @@ class Request:
             assert start is not None and end is not None
             entities = entities_between(self.views, start, end)
             options = replace(options, since=start)
-        keys = [key for view in self.views for key in view.keys]
-        features = tidy(join(entities.labels(keys), self.views, options).to_arrow())
+        features = tidy(join(entities, self.views, options).to_arrow())
         table = entities.table
         for name in features.column_names:
             table = table.append_column(name, features[name])
