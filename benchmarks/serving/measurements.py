@@ -102,12 +102,11 @@ def serving_rest(bench: Bench) -> Measurement:
 
 def serving_batching(bench: Bench) -> Measurement:
     """A request that is alone with batching against one without, in many short turns."""
-    question = Question.of(bench).small(bench.work)
-    with _ours(question, bench.work / "serving-alone") as sides:
+    with _ours(Question.of(bench), bench.work / "serving-alone") as sides:
         waited: dict[str, list[float]] = {GRPC: [], PLAIN: []}
-        for _ in range(ALONE_ROUNDS):
-            for side, times in waited.items():
-                times.append(1e3 * sides[side].load(1, ALONE_SECONDS).p50)
+        for turn in range(ALONE_ROUNDS):
+            for side in (GRPC, PLAIN) if turn % 2 else (PLAIN, GRPC):
+                waited[side].append(1e3 * sides[side].load(1, ALONE_SECONDS).p50)
     return Measurement(
         name="gRPC Predict, one at a time, batching on",
         unit="ms",

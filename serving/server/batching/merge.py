@@ -24,16 +24,19 @@ def rows_of(values: Values) -> int:
         raise ServingError(
             Code.INVALID_ARGUMENT, "Batching Run() must have at least one input tensor"
         )
-    if any(value.ndim == 0 for value in values):
-        raise ServingError(
-            Code.INVALID_ARGUMENT, "Batching Run() input tensors must have at least one dimension"
-        )
+    for value in values:
+        if value.ndim == 0:
+            raise ServingError(
+                Code.INVALID_ARGUMENT,
+                "Batching Run() input tensors must have at least one dimension",
+            )
     rows: int = values[0].shape[0]
-    if any(value.shape[0] != rows for value in values):
-        raise ServingError(
-            Code.INVALID_ARGUMENT,
-            "Batching Run() input tensors must have equal 0th-dimension size",
-        )
+    for value in values:
+        if value.shape[0] != rows:
+            raise ServingError(
+                Code.INVALID_ARGUMENT,
+                "Batching Run() input tensors must have equal 0th-dimension size",
+            )
     return rows
 
 

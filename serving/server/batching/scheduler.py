@@ -71,19 +71,24 @@ class Batcher:
             if not self.free:
                 return
             self.free -= 1
-        while (step := self._next()) is not None:
+            step = self._next()
+        while step is not None:
             queue, batch = step
             queue.execute(batch)
+            with self.lock:
+                step = self._next()
 
     def _next(self) -> tuple[_Queue, list[_Task]] | None:
-        """A batch of the queue that waits longest; None, and the slot is free, without one."""
-        with self.lock:
-            while self._waiting:
-                queue = self._waiting.popleft()
-                if queue.pending:  # another batch may have taken them along
-                    return queue, queue.gather()
-            self.free += 1
-            return None
+        """A batch of the queue that waits longest; None, and the slot is free, without one.
+
+        Needs the lock.
+        """
+        while self._waiting:
+            queue = self._waiting.popleft()
+            if queue.pending:  # another batch may have taken them along
+                return queue, queue.gather()
+        self.free += 1
+        return None
 
 
 class _Task:
@@ -186,11 +191,8 @@ class _Queue:
     def gather(self) -> list[_Task]:
         """Takes what fits into a batch, waiting for more only when asked to; needs the lock."""
         parameters = self._batcher.parameters
-        deadline = self.pending[0].arrived + parameters.batch_timeout_micros / 1e6
-        self._gathers = True
-        while self._rows < parameters.execution_size and (left := deadline - time.monotonic()) > 0:
-            self._filled.wait(left)
-        self._gathers = False
+        if parameters.batch_timeout_micros:
+            self._fill(parameters)
         batch: list[_Task] = []
         room = parameters.execution_size
         while self.pending and self.pending[0].rows <= room:
@@ -201,10 +203,17 @@ class _Queue:
             self._batcher.wait(self)
         return batch
 
+    def _fill(self, parameters: BatchingParameters) -> None:
+        """Waits for requests until a batch is full, or its first has waited long enough."""
+        deadline = self.pending[0].arrived + parameters.batch_timeout_micros / 1e6
+        self._gathers = True
+        while self._rows < parameters.execution_size and (left := deadline - time.monotonic()) > 0:
+            self._filled.wait(left)
+        self._gathers = False
+
     def execute(self, batch: list[_Task]) -> None:
         """Runs a batch, and goes on with its requests."""
         now = time.monotonic()
-        self._batcher.observe([now - task.arrived for task in batch])
         sizes = [task.rows for task in batch]
         try:
             merged = merge.merge(
@@ -223,6 +232,7 @@ class _Queue:
                 task.result = result
         for task in batch:
             task.end()
+        self._batcher.observe([now - task.arrived for task in batch])
 
     def submit(self, task: _Task, run: calls.Run) -> None:
         """Queues a request, and has ``run`` see to what is queued if there is a free slot."""
