@@ -140,7 +140,7 @@ class Question:
 
 
 def batching(folder: Path) -> tuple[str, str]:
-    """Flags for one batch at a time: two would be half as large, and cost more together."""
+    """Flags for one batch at a time, so that the next one grows meanwhile."""
     file = folder / "batching.config"
     file.write_text("num_batch_threads { value: 1 }\n", encoding="utf-8")
     return "--enable_batching=true", f"--batching_parameters_file={file}"

@@ -12,6 +12,8 @@ from headrace.serving.server.errors import Code, ServingError
 
 logger = logging.getLogger(__name__)
 
+#: What a client is told of an error that is the server's.
+UNFORESEEN = "Internal error; see the server's log."
 _LONGEST_MESSAGE = 1024
 _STATUS = {code: getattr(grpc.StatusCode, code.name) for code in Code}
 
@@ -34,12 +36,13 @@ def blocking_handler(answer: Callable[[Any, str], Any], request: Any) -> grpc.Rp
 
 def _abort(error: BaseException, context: grpc.ServicerContext) -> None:
     if isinstance(error, ServingError):
-        context.abort(_STATUS[error.code], _shortened(error.message))
+        context.abort(_STATUS[error.code], shortened(error.message))
     logger.error("A request failed in an unforeseen way", exc_info=error)
-    context.abort(grpc.StatusCode.INTERNAL, "Internal error; see the server's log.")
+    context.abort(grpc.StatusCode.INTERNAL, UNFORESEEN)
 
 
-def _shortened(message: str) -> str:
+def shortened(message: str) -> str:
+    """A message that is not too long for the details of a status, as TensorFlow Serving cuts it."""
     if len(message) <= _LONGEST_MESSAGE:
         return message
     return message[:_LONGEST_MESSAGE] + "...TRUNCATED"

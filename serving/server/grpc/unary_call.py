@@ -15,13 +15,12 @@ from grpc._cython import cygrpc
 
 from headrace.serving.server import calls
 from headrace.serving.server.errors import Code, ServingError
+from headrace.serving.server.grpc.handlers import UNFORESEEN, shortened
 
 logger = logging.getLogger(__name__)
 
 _NO_FLAGS = 0
-_LONGEST_MESSAGE = 1024
 _NO_MESSAGE = "The method requires exactly one request message."
-_UNFORESEEN = "Internal error; see the server's log."
 
 
 class Message(Protocol):
@@ -65,7 +64,7 @@ class Method:
             raise
         except Exception as error:
             logger.error("A request failed in an unforeseen way", exc_info=error)
-            raise ServingError(Code.INTERNAL, _UNFORESEEN) from None
+            raise ServingError(Code.INTERNAL, UNFORESEEN) from None
 
 
 #: Methods by path, for example ``b"/tensorflow.serving.PredictionService/Predict"``.
@@ -101,16 +100,14 @@ class UnaryCall:
                 method.begin(content, self._respond, run)
             except Exception:  # a call without an end would keep the server from stopping
                 logger.exception("A request could not begin")
-                self.fail(Code.INTERNAL, _UNFORESEEN)
+                self.fail(Code.INTERNAL, UNFORESEEN)
             return None, ()
 
         self._call.start_server_batch((cygrpc.ReceiveMessageOperation(_NO_FLAGS),), received)
 
     def fail(self, code: Code, message: str) -> None:
         """Ends the call with an error."""
-        if len(message) > _LONGEST_MESSAGE:
-            message = message[:_LONGEST_MESSAGE] + "...TRUNCATED"
-        self._end((), int(code), message.encode(errors="replace"))
+        self._end((), int(code), shortened(message).encode(errors="replace"))
 
     def _respond(self, answer: bytes | None, error: Exception | None) -> None:
         if error is None:

@@ -1,6 +1,6 @@
 """TensorFlow Serving's REST API on the server's models: a request in, an answer out.
 
-Blocks as long as the model takes; safe from any thread.
+A request waits for its model as a coroutine, see ``calls``; safe from any thread.
 """
 
 from __future__ import annotations
