@@ -49,9 +49,9 @@ class Entities:
             last if isinstance(last, datetime) else None,
         )
 
-    def without_rows(self) -> Entities:
-        """The same columns, to be looked at only."""
-        return Entities(self.table.slice(0, 0), self.time)
+    def schema(self, names: Sequence[str]) -> dict[str, pl.DataType]:
+        """The types of ``labels(names)``, without converting rows."""
+        return dict(Entities(self.table.slice(0, 0), self.time).labels(names).schema)
 
     def labels(self, names: Sequence[str]) -> pl.DataFrame:
         """What the join needs: TIME and those of ``names`` that are there."""

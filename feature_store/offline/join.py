@@ -72,7 +72,7 @@ def join(entities: Entities, views: Sequence[View], options: Options) -> pl.Data
         SourceError: a source cannot be read.
     """
     keys = [key for view in views for key in view.keys]
-    schema = dict(entities.without_rows().labels(keys).schema)
+    schema = entities.schema(keys)
     span = entities.span()
     with ThreadPoolExecutor(1) as aside, ThreadPoolExecutor(_AT_ONCE) as pool:
         # Takes as long as reading a source does.

@@ -68,7 +68,7 @@ class Request:
             DataError: join keys do not fit, or two columns of the result have one name.
         """
         if self.entities:
-            schema = dict(self.entities.without_rows().labels(self.keys).schema)
+            schema = self.entities.schema(self.keys)
             for view in self.views:
                 matched(view, schema)
         computed = {self.names[reference] for reference in self.asked}
