@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import polars as pl
 
+from headrace.feature_store.offline.numbering import NUMBER, numbered
+
 #: Columns that the join adds; two underscores keep them apart from a user's.
 TIME, EVENT, CREATED = "__time", "__event", "__created"
-_NUMBER, _RANK, _SEEN, _AT = "__number", "__rank", "__seen", "__at"
+_RANK, _SEEN = "__rank", "__seen"
 
 
 def key(number: int) -> str:
@@ -24,7 +26,6 @@ def part(keys: Sequence[str], number: int, parts: int) -> pl.Expr:
 
 def latest(
     labels: pl.DataFrame,
-    order: pl.Series,
     history: pl.DataFrame,
     *,
     keys: Sequence[str],
@@ -34,63 +35,40 @@ def latest(
     """For each label, the position in ``history`` of the row that was the latest then, or null.
 
     Args:
-        labels: TIME and the keys.
-        order: The positions of the labels in order of TIME.
+        labels: TIME and the keys, in order of TIME.
         history: EVENT, the keys and perhaps CREATED. Of rows with the same key and EVENT, the one
             created last counts, then the one further down.
-        keys: Columns that must be equal; null equals nothing.
+        keys: Columns that must be equal; null equals nothing, and no row of the history has it.
         ttl: How old a row may be; None for any age.
         known: Whether a row must also have been created by then.
     """
     created = [CREATED] if CREATED in history.columns else []
-    theirs, ours = _numbered(labels, history, keys)
-    ranked = _ranked(history.select(ours, EVENT, *created), [EVENT, *created])
-    asked = labels.select(pl.col(TIME).gather(order), theirs.gather(order))
+    theirs, ours = numbered(labels, history, keys)
+    plain = history.select(ours, EVENT, *created).rechunk()
+    order = _order(plain, [EVENT, *created])
+    ranked = (plain if order is None else plain[order]).with_row_index(_RANK)
+    asked = labels.select(TIME, theirs)
     late = known and bool(created)
     timeline = _as_it_became_known(ranked) if late else ranked.rename({EVENT: _SEEN})
     rank = asked.join_asof(
-        timeline.select(_NUMBER, _SEEN, _RANK),
+        timeline.select(NUMBER, _SEEN, _RANK),
         left_on=TIME,
         right_on=_SEEN,
-        by=_NUMBER,
+        by=NUMBER,
         strategy="backward",
         tolerance=None if late else ttl,
         check_sortedness=False,
     )[_RANK]
     if late and ttl is not None:
         rank = rank.set(ranked[EVENT].gather(rank) < asked[TIME] - ttl, None)
-    at = ranked[_AT].gather(rank)
-    return at.clone().scatter(order, at)
+    return rank if order is None else order.gather(rank)
 
 
-def _numbered(
-    labels: pl.DataFrame, history: pl.DataFrame, keys: Sequence[str]
-) -> tuple[pl.Series, pl.Series]:
-    """A number for the keys of each label, null when the history lacks them, and of each row.
-
-    Numbers go up in the order in which keys first appear. Joining by them takes a third of the time
-    of joining by several keys. Keys that stand together are looked up once.
-    """
-    if not keys:
-        zero = pl.zeros(pl.len(), dtype=pl.UInt32, eager=False).alias(_NUMBER)
-        return labels.select(zero).to_series(), history.select(zero).to_series()
-    changes = (pl.col(name).ne_missing(pl.col(name).shift()) for name in keys)
-    begins = history.select(pl.any_horizontal(pl.int_range(pl.len()) == 0, *changes)).to_series()
-    runs = history.select(keys).filter(begins)
-    numbers = runs.unique(maintain_order=True).with_row_index(_NUMBER)
-    theirs, ours = (
-        rows.join(numbers, on=list(keys), how="left", maintain_order="left")[_NUMBER]
-        for rows in (labels.select(keys), runs)
-    )
-    return theirs, ours.gather(begins.cum_sum() - 1)
-
-
-def _ranked(history: pl.DataFrame, order: list[str]) -> pl.DataFrame:
-    """Rows such that, of the same key, a better one is further down."""
-    history = history.with_row_index(_AT)
-    if len(order) > 1 or not (history[EVENT].is_sorted() or _stands_by_key(history)):
-        history = history.sort(order, maintain_order=True, nulls_last=False)
-    return history.with_row_index(_RANK)
+def _order(history: pl.DataFrame, by: list[str]) -> pl.Series | None:
+    """Positions such that, of the same key, a better row is further down; None if it stands so."""
+    if len(by) == 1 and (history[EVENT].is_sorted() or _stands_by_key(history)):
+        return None
+    return history.select(pl.arg_sort_by(by, maintain_order=True, nulls_last=False)).to_series()
 
 
 def _stands_by_key(history: pl.DataFrame) -> bool:
@@ -98,7 +76,7 @@ def _stands_by_key(history: pl.DataFrame) -> bool:
 
     Sources that were computed key by key do, and sorting them would take longer than joining them.
     """
-    key, event = pl.col(_NUMBER), pl.col(EVENT)
+    key, event = pl.col(NUMBER), pl.col(EVENT)
     goes_on = (key == key.shift()) & (event >= event.shift())
     return bool(history.select(((key > key.shift()) | goes_on).all()).item())
 
@@ -113,5 +91,5 @@ def _as_it_became_known(ranked: pl.DataFrame) -> pl.DataFrame:
         ranked.filter(pl.col(CREATED).is_not_null())
         .with_columns(pl.max_horizontal(EVENT, CREATED).alias(_SEEN))
         .sort(_SEEN, maintain_order=True)
-        .with_columns(pl.col(_RANK).cum_max().over(_NUMBER))
+        .with_columns(pl.col(_RANK).cum_max().over(NUMBER))
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 from headrace.components.shared.errors import DataError
 from headrace.feature_store.offline.asof import TIME
 from headrace.feature_store.offline.sources import reading
+from headrace.feature_store.offline.text import as_enum, repeated
 from headrace.feature_store.offline.times import in_utc, tidy, within
 from headrace.feature_store.offline.views import View
 
@@ -28,12 +29,14 @@ class Entities:
     """Rows that ask for features.
 
     Attributes:
-        table: All columns as they are returned; the time in microseconds UTC.
+        table: All columns; the time in microseconds UTC.
         time: The column with the time of each row.
+        texts: The distinct strings of text columns that ``table`` keeps by number.
     """
 
     table: pa.Table
     time: str
+    texts: Mapping[str, pl.Enum] = field(default_factory=dict)
 
     @property
     def keys(self) -> list[str]:
@@ -51,15 +54,29 @@ class Entities:
 
     def schema(self, names: Sequence[str]) -> dict[str, pl.DataType]:
         """The types of ``labels(names)``, without converting rows."""
-        return dict(Entities(self.table.slice(0, 0), self.time).labels(names).schema)
+        plain = [name for name in names if name not in self.texts]
+        first = replace(self, table=self.table.slice(0, 0))
+        return {**first.labels(plain).schema, **self.texts}
 
     def labels(self, names: Sequence[str]) -> pl.DataFrame:
         """What the join needs: TIME and those of ``names`` that are there."""
         keys = [name for name in dict.fromkeys(names) if name in self.table.column_names]
         # One column more, so that a table without keys has its rows too.
         columns = [self.time, *(name for name in keys if name != self.time)]
-        frame = pl.DataFrame(pl.from_arrow(self.table.select(columns)))
+        frame = pl.DataFrame({name: self._column(name) for name in columns})
         return frame.select(pl.col(self.time).alias(TIME), *keys)
+
+    def rows(self) -> pa.Table:
+        """All columns as they are returned."""
+        table = self.table
+        for number, name in enumerate(table.column_names):
+            if name in self.texts:
+                table = table.set_column(number, name, table[name].cast(pa.string()))
+        return table
+
+    def _column(self, name: str) -> pl.Series:
+        column = self.table[name]
+        return as_enum(column, self.texts[name]) if name in self.texts else pl.Series(column)
 
 
 def read_entities(frame: Any) -> Entities:
@@ -84,17 +101,33 @@ def read_entities(frame: Any) -> Entities:
             f"The entity frame has column {twice[0]!r} twice.", fix="Rename or drop one."
         )
     time = _time_column(frame)
-    frame = frame.copy(deep=False)
-    frame[time] = _times(frame[time])
+    read: dict[Any, pa.Array] = {time: _times(frame[time])}
+    for name in frame.columns.drop(time):
+        text = repeated(frame[name])
+        if text is not None:
+            read[name] = text
     try:
         # Python's lock is held for each string: several threads would only wait for each other.
-        table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
+        others = pa.Table.from_pandas(
+            frame,
+            columns=[name for name in frame.columns if name not in read],
+            preserve_index=False,
+            nthreads=1,
+        )
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(
             f"A column of the entity frame has values of several types: {'; '.join(error.args)}.",
             fix="Convert the column to one type.",
         ) from error
-    return Entities(tidy(table.replace_schema_metadata()), time)
+    table = pa.table(
+        {str(name): read[name] if name in read else others[str(name)] for name in frame.columns}
+    )
+    texts = {
+        str(name): pl.Enum(pl.Series(column.dictionary))
+        for name, column in read.items()
+        if name != time
+    }
+    return Entities(tidy(table), time, texts)
 
 
 def entities_between(views: Sequence[View], start: datetime, end: datetime) -> Entities:
@@ -127,26 +160,24 @@ def _time_column(frame: pd.DataFrame) -> str:
     )
 
 
-def _times(values: pd.Series[Any]) -> pd.Series[Any]:
+def _times(values: pd.Series[Any]) -> pa.Array:
     if pd.api.types.is_numeric_dtype(values) and len(values):
         raise DataError(
             f"Column {values.name!r} of the entity frame must hold timestamps or ISO 8601 text; "
             f"it holds {values.dtype}.",
             fix="Convert it, for example with `pandas.to_datetime(column, unit='s', utc=True)`.",
         )
-    if pd.api.types.is_datetime64_any_dtype(values):
-        times = values.dt.tz_convert("UTC") if values.dt.tz else values.dt.tz_localize("UTC")
-    else:
-        times = _parsed(values)
-    missing = int(times.isna().sum())
-    if missing:
+    if not pd.api.types.is_datetime64_any_dtype(values):
+        values = _parsed(values)
+    # Nanoseconds are cut off; what has no zone is in UTC.
+    times = pa.Array.from_pandas(values).cast(pa.timestamp("us", "UTC"), safe=False)
+    if times.null_count:
         raise DataError(
-            f"Column {values.name!r} of the entity frame lacks the time in {missing} of "
+            f"Column {values.name!r} of the entity frame lacks the time in {times.null_count} of "
             f"{len(times)} rows.",
             fix="Fill in the times, or drop these rows.",
         )
-    dated: pd.Series[Any] = times.dt.as_unit("us")
-    return dated
+    return times
 
 
 def _parsed(values: pd.Series[Any]) -> pd.Series[Any]:

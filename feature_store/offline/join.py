@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import polars as pl
+import pyarrow as pa
 
 from headrace.components.shared.errors import DataError
 from headrace.feature_store.offline.asof import CREATED, EVENT, TIME, key, latest, part
 from headrace.feature_store.offline.entities import Entities, Span
 from headrace.feature_store.offline.keys import matched
 from headrace.feature_store.offline.sources import reading
-from headrace.feature_store.offline.times import earlier, in_utc, within
+from headrace.feature_store.offline.times import earlier, in_utc, tidy, within
 from headrace.feature_store.offline.views import View
 
 _ROW = "__row"
-#: Views that are joined at the same time; more would need more memory and hardly less time.
-_AT_ONCE = 2
+#: Views joined at the same time; more would need more memory and hardly less time.
+_AT_ONCE = 3
 
 
 @dataclass(frozen=True)
@@ -37,26 +39,7 @@ class Options:
     since: datetime | None = None
 
 
-@dataclass(frozen=True)
-class _Labels:
-    """The rows that ask.
-
-    Attributes:
-        frame: TIME in microseconds UTC, and the join keys.
-        order: The positions of the rows in order of TIME.
-    """
-
-    frame: pl.DataFrame
-    order: pl.Series
-
-    @classmethod
-    def of(cls, entities: Entities, keys: Sequence[str]) -> _Labels:
-        """The labels of an entity frame."""
-        frame = entities.labels(keys)
-        return cls(frame, frame[TIME].arg_sort())
-
-
-def join(entities: Entities, views: Sequence[View], options: Options) -> pl.DataFrame:
+def join(entities: Entities, views: Sequence[View], options: Options) -> pa.Table:
     """The features of all views as they were known at each label's time.
 
     Args:
@@ -65,7 +48,7 @@ def join(entities: Entities, views: Sequence[View], options: Options) -> pl.Data
         options: How.
 
     Returns:
-        One row for each label, in the same order.
+        The labels' columns and the features, one row for each label, in the same order.
 
     Raises:
         DataError: keys do not fit, or a row got lost.
@@ -74,24 +57,32 @@ def join(entities: Entities, views: Sequence[View], options: Options) -> pl.Data
     keys = [key for view in views for key in view.keys]
     schema = entities.schema(keys)
     span = entities.span()
-    with ThreadPoolExecutor(1) as aside, ThreadPoolExecutor(_AT_ONCE) as pool:
-        # Takes as long as reading a source does.
-        labels = aside.submit(_Labels.of, entities, keys)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        # Sources are read meanwhile.
+        labels = pool.submit(_in_time, entities, keys)
         sizes = list(pool.map(_rows, views))
         # The largest first, so that it does not keep all others waiting at the end.
         joining = {
             number: pool.submit(_features, labels, schema, span, views[number], size, options)
             for number, size in sorted(enumerate(sizes), key=lambda item: item[1], reverse=True)
         }
+        given = pool.submit(entities.rows)
         parts = [joining[number].result() for number in range(len(views))]
-        rows = labels.result().frame
+        table = given.result()
     for view, joined in zip(views, parts, strict=True):
-        if joined.height != rows.height:
+        if joined.height != table.num_rows:
             raise DataError(
-                f"{view.owner}: {rows.height} label rows went in and {joined.height} came out.",
+                f"{view.owner}: {table.num_rows} label rows went in and {joined.height} came out.",
                 fix="This is a fault of Headrace; please report it with the view's definition.",
             )
-    return pl.concat(parts, how="horizontal") if parts else rows.select()
+        for name, column in zip(joined.columns, tidy(joined.to_arrow()).columns, strict=True):
+            table = table.append_column(name, column)
+    return table
+
+
+def _in_time(entities: Entities, keys: Sequence[str]) -> pl.DataFrame:
+    """TIME and the keys of all labels and _ROW, their place in the entity frame; by TIME."""
+    return entities.labels(keys).with_row_index(_ROW).sort(TIME)
 
 
 def _rows(view: View) -> int:
@@ -101,7 +92,7 @@ def _rows(view: View) -> int:
 
 
 def _features(
-    labels: Future[_Labels],
+    labels: Future[pl.DataFrame],
     schema: dict[str, pl.DataType],
     span: Span,
     view: View,
@@ -119,35 +110,23 @@ def _features(
     )
     if keys:
         history = history.drop_nulls(keys)
+    found = partial(latest, keys=keys, ttl=view.ttl, known=options.known)
+    features = list(view.features)
     with reading(view.place):
         passes = count_passes(rows, history, options.max_rows) if keys else 1
         if passes == 1:
             known = history.collect(engine="streaming")
-            ready = labels.result()
-            asked = ready.frame.select(TIME, *left)
-            return _latest(asked, ready.order, known, view, keys, options)
-        asked = labels.result().frame.select(TIME, *left)
+            asked = labels.result().select(_ROW, TIME, *left)
+            at = found(asked, known)
+            return known.select(features).gather(at.clone().scatter(asked[_ROW], at))
+        asked = labels.result().select(_ROW, TIME, *left)
         done = []
         for number in range(passes):
             mine = part(keys, number, passes)
-            some = asked.with_row_index(_ROW).filter(mine)
-            known = history.filter(mine).collect(engine="streaming")
-            joined = _latest(some, some[TIME].arg_sort(), known, view, keys, options)
+            some, known = asked.filter(mine), history.filter(mine).collect(engine="streaming")
+            joined = known.select(features).gather(found(some, known))
             done.append(joined.with_columns(some[_ROW]))
         return pl.concat(done).sort(_ROW).drop(_ROW)
-
-
-def _latest(
-    labels: pl.DataFrame,
-    order: pl.Series,
-    known: pl.DataFrame,
-    view: View,
-    keys: list[str],
-    options: Options,
-) -> pl.DataFrame:
-    """Gives each label the features of the row that counts for it."""
-    at = latest(labels, order, known, keys=keys, ttl=view.ttl, known=options.known)
-    return known.select(pl.col(list(view.features)).gather(at))
 
 
 def count_rows(source: pl.LazyFrame) -> int:

@@ -32,9 +32,9 @@ def matched(view: View, labels: dict[str, pl.DataType]) -> tuple[list[pl.Expr], 
         common = _common(labels[name], view.schema[column])
         if common is None:
             raise DataError(
-                f"{view.owner} is joined by {name!r}, which is {labels[name]} in the entity frame "
-                f"and {view.schema[column]} in column {column!r} of {view.place.path}: no value "
-                "would match.",
+                f"{view.owner} is joined by {name!r}, which is {_told(labels[name])} in the entity "
+                f"frame and {view.schema[column]} in column {column!r} of {view.place.path}: no "
+                "value would match.",
                 fix="Convert the entity frame's column to the source's type.",
             )
         left.append(_as(name, labels[name], common).alias(key(number)))
@@ -57,7 +57,8 @@ def _common(label: pl.DataType, source: pl.DataType) -> pl.DataType | None:
     if label.is_numeric() and source.is_numeric():
         return pl.Int64()
     if _is_text(label) and _is_text(source):
-        return pl.String()
+        # Text kept by number is compared by number; a string that no label has joins to nothing.
+        return label if isinstance(label, pl.Enum) else pl.String()
     if is_time(label) and is_time(source):
         return MOMENT
     return source if label == source else None
@@ -67,10 +68,18 @@ def _is_text(kind: pl.DataType) -> bool:
     return kind in (pl.String, pl.Categorical, pl.Enum)
 
 
+def _told(kind: pl.DataType) -> str:
+    return "String" if _is_text(kind) else str(kind)
+
+
 def _as(name: str, kind: pl.DataType, common: pl.DataType) -> pl.Expr:
     """A column in the common type; what does not fit is null, and joins to nothing."""
+    if kind == common:
+        return pl.col(name)
     if is_time(kind):
         return in_utc(name, kind)
+    if isinstance(common, pl.Enum):
+        return pl.col(name).cast(pl.String).cast(common, strict=False)
     if common.is_integer() and kind.is_numeric() and not kind.is_integer():
         whole = pl.col(name) == pl.col(name).floor()
         return pl.when(whole).then(pl.col(name)).cast(common, strict=False)

@@ -19,7 +19,6 @@ from headrace.feature_store.offline.entities import (
 )
 from headrace.feature_store.offline.join import Options, join
 from headrace.feature_store.offline.keys import matched
-from headrace.feature_store.offline.times import tidy
 from headrace.feature_store.offline.views import View
 
 
@@ -91,11 +90,7 @@ class Request:
             assert start is not None and end is not None
             entities = entities_between(self.views, start, end)
             options = replace(options, since=start)
-        features = tidy(join(entities, self.views, options).to_arrow())
-        table = entities.table
-        for name in features.column_names:
-            table = table.append_column(name, features[name])
-        return table
+        return join(entities, self.views, options)
 
 
 def span_without_entities(

@@ -14,6 +14,10 @@ from hypothesis import strategies as st
 KEYS = {"one": ("k",), "two": ("k", "j")}
 MAPPING = {"raw_x": "x"}
 
+#: Rows for each label; so many that text is kept by number.
+COPIES = 40
+TEXTS = {None: None, 0: "0", 1: "1", 2: "2"}
+
 hours = st.integers(0, 8)
 keys = st.one_of(st.none(), st.integers(0, 2))
 ttls = st.sampled_from([None, 1, 3])
@@ -38,12 +42,13 @@ cases = st.fixed_dictionaries(
         "ttl": st.fixed_dictionaries({"one": ttls, "two": ttls}),
         "known": st.booleans(),
         "max_rows": st.sampled_from([2, 2_000_000]),
+        "kind": st.sampled_from([pl.Int64, pl.String]),
     }
 )
 
 
 def naive(case, name):
-    """The values of a view for each label, by trying all rows."""
+    """The values of a view for each row, by trying all rows of its source."""
     found = []
     for time, *key in case["labels"]:
         wanted = key[: len(KEYS[name])]
@@ -58,7 +63,7 @@ def naive(case, name):
             and not (case["known"] and made > time)
         ]
         found.append(max(seen, key=lambda row: row[:2])[2] if seen else None)
-    return found
+    return found * COPIES
 
 
 def write(project, case):
@@ -67,12 +72,14 @@ def write(project, case):
     for name, feature, column in (("one", "x", "raw_x"), ("two", "y", "y")):
         schema = ["ts", "made", *KEYS[name], column]
         frame = pl.DataFrame(case[name], dict.fromkeys(schema, pl.Int64), orient="row")
+        frame = frame.with_columns(pl.col(KEYS[name]).cast(case["kind"]))
         path = project.write(f"{name}.parquet", frame.to_dict())
         views.append(
             project.view(
                 name,
                 keys=KEYS[name],
                 features=(feature,),
+                kinds=dict.fromkeys(KEYS[name], case["kind"]),
                 ttl=case["ttl"][name],
                 created_timestamp_column="made",
                 field_mapping=MAPPING if column != feature else {},
@@ -83,17 +90,23 @@ def write(project, case):
 
 
 def join(store, case, at):
+    labels = case["labels"] * COPIES
     frame = pd.DataFrame(
         {
-            "row": range(len(case["labels"])),
-            "k": pd.array([label[1] for label in case["labels"]], "Int64"),
-            "j": pd.array([label[2] for label in case["labels"]], "Int64"),
-            "event_timestamp": [at(label[0]) for label in case["labels"]],
+            "row": range(len(labels)),
+            "k": keys_of(labels, 1, case["kind"]),
+            "j": keys_of(labels, 2, case["kind"]),
+            "event_timestamp": [at(label[0]) for label in labels],
         }
     )
     options = {"filter_by_created_timestamp": True} if case["known"] else {}
     table = store.get_historical_features(frame, ["one:x", "two:y"], **options).to_arrow()
     return {name: table[name].to_pylist() for name in ("row", "x", "y")}
+
+
+def keys_of(labels, column, kind):
+    values = [label[column] for label in labels]
+    return pd.array(values, "Int64") if kind == pl.Int64 else [TEXTS[value] for value in values]
 
 
 @pytest.fixture
@@ -116,7 +129,7 @@ def test_values_are_those_of_plain_python(fresh, at, case):
     project = fresh()
     store = project.store(*write(project, case), max_rows_per_pass=case["max_rows"])
     ours = join(store, case, at)
-    assert ours["row"] == list(range(len(case["labels"])))
+    assert ours["row"] == list(range(len(case["labels"]) * COPIES))
     assert ours["x"] == naive(case, "one")
     assert ours["y"] == naive(case, "two")
 
@@ -139,6 +152,7 @@ def test_materialized_values_are_those_of_feasts_duckdb_store(project, at):
         "one": [(0, 0, 1, 10), (2, 5, 1, 11), (2, 3, 1, 12), (1, 1, 2, 20), (9, 9, 2, 21)],
         "two": [],
         "ttl": {"one": None, "two": None},
+        "kind": pl.Int64,
     }
     views = write(project, case)
     answers = []

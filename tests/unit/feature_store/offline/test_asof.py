@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from headrace.feature_store.offline.asof import CREATED, EVENT, TIME, latest
 from headrace.feature_store.offline.times import MOMENT
 
+TEXT = pl.Enum(["2", "0", "1"])
 START = datetime(2026, 1, 1, tzinfo=UTC)
 moments = st.integers(0, 6).map(lambda hours: START + timedelta(hours=hours))
 keys = st.one_of(st.none(), st.integers(0, 2))
@@ -30,7 +31,7 @@ def naive(label, history, *, ttl, known):
     return max(seen)[-1] if seen else None
 
 
-def run(labels, history, names, *, with_created=True, **options):
+def run(labels, history, names, *, with_created=True, kind=pl.Int64, **options):
     left = pl.DataFrame(
         labels, schema={TIME: MOMENT} | dict.fromkeys(names, pl.Int64), orient="row"
     )
@@ -41,14 +42,19 @@ def run(labels, history, names, *, with_created=True, **options):
     )
     if not with_created:
         right = right.drop(CREATED)
+    if kind == TEXT:
+        as_text = pl.col(names).cast(pl.String).cast(TEXT)
+        left, right = left.with_columns(as_text), right.with_columns(as_text)
     # As the join does: rows without a key are not worth reading.
     whole = right.with_row_index("position").drop_nulls(names or [EVENT])
-    found = latest(left, left[TIME].arg_sort(), whole, keys=names, **options)
+    asked = left.with_row_index("row").sort(TIME)
+    found = asked.select("row", at=latest(asked, whole, keys=names, **options)).sort("row")["at"]
     return [None if at is None else whole["position"][at] for at in found]
 
 
+@pytest.mark.parametrize("kind", [pl.Int64, TEXT], ids=["numbers", "text"])
 @pytest.mark.parametrize("names", [[], ["a"], ["a", "b"]], ids=["no key", "one key", "two keys"])
-def test_the_latest_row_is_the_one_that_trying_all_finds(names):
+def test_the_latest_row_is_the_one_that_trying_all_finds(names, kind):
     key = [keys] * len(names)
 
     @settings(max_examples=150, deadline=None)
@@ -60,7 +66,7 @@ def test_the_latest_row_is_the_one_that_trying_all_finds(names):
     )
     def check(labels, history, ttl, known):
         expected = [naive(list(label), history, ttl=ttl, known=known) for label in labels]
-        assert run(labels, history, names, ttl=ttl, known=known) == expected
+        assert run(labels, history, names, kind=kind, ttl=ttl, known=known) == expected
 
     check()
 

@@ -103,6 +103,23 @@ def test_join_keys_of_related_types_are_compared_by_value(project, keys, schema)
     assert table["x"].to_pylist() == [None if keys[0] is None else 1, None]
 
 
+@pytest.mark.parametrize("kind", [pl.String, pl.Categorical, pl.Enum(["B6", "AA", "DL"])])
+def test_text_that_repeats_joins_to_every_kind_of_text(project, kind):
+    source = {"k": ["B6", "DL", "B6"], "ts": [0, 0, 2], "x": [1, 2, 3]}
+    project.write("v.parquet", source, {"k": kind})
+    store = project.store(project.view("v", kinds={"k": pl.String}))
+    columns = {
+        "k": ["AA", "B6", None] * 20,
+        "event_timestamp": [1] * 30 + [3] * 30,
+        "note": ["old", "new"] * 30,
+    }
+    table = project.ask(store, ["v:x"], columns)
+    assert table["x"].to_pylist() == [None, 1, None] * 10 + [None, 3, None] * 10
+    assert table["k"].to_pylist() == columns["k"]
+    assert table["note"].to_pylist() == columns["note"]
+    assert table.schema.field("k").type == table.schema.field("note").type == pa.string()
+
+
 @pytest.mark.parametrize(
     ("kind", "label"),
     [

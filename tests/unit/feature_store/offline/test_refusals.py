@@ -29,8 +29,9 @@ def test_a_join_key_that_the_entity_frame_lacks(project, simple):
     assert "with_join_key_map" in error.fix
 
 
-def test_join_keys_that_can_never_be_equal(project, simple):
-    error = refused(project, simple, {"k": ["1"], "event_timestamp": [1]})
+@pytest.mark.parametrize("rows", [1, 50], ids=["few", "repeated"])
+def test_join_keys_that_can_never_be_equal(project, simple, rows):
+    error = refused(project, simple, {"k": ["1"] * rows, "event_timestamp": [1] * rows})
     assert "which is String in the entity frame and Int64 in column 'k' of" in error.message
     assert f"{project.folder / 'v.parquet'}" in error.message
     assert error.fix == "Convert the entity frame's column to the source's type."
@@ -83,8 +84,10 @@ def test_a_query_in_place_of_an_entity_frame(simple):
         simple.get_historical_features("select 1", ["v:x"])
 
 
-def test_a_column_of_mixed_types(project, simple):
-    error = refused(project, simple, {"k": [1, "a"], "event_timestamp": [1, 1]})
+@pytest.mark.parametrize("times", [1, 50], ids=["few", "repeated"])
+def test_a_column_of_mixed_types(project, simple, times):
+    columns = {"k": [1, "a"] * times, "event_timestamp": [1, 1] * times}
+    error = refused(project, simple, columns)
     assert "values of several types" in error.message
     assert "column k" in error.message
 
