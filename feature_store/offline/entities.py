@@ -169,8 +169,9 @@ def _times(values: pd.Series[Any]) -> pa.Array:
         )
     if not pd.api.types.is_datetime64_any_dtype(values):
         values = _parsed(values)
+    # Arrow would share the memory of the caller, who may change times before asking for the result.
     # Nanoseconds are cut off; what has no zone is in UTC.
-    times = pa.Array.from_pandas(values).cast(pa.timestamp("us", "UTC"), safe=False)
+    times = pa.Array.from_pandas(values.copy()).cast(pa.timestamp("us", "UTC"), safe=False)
     if times.null_count:
         raise DataError(
             f"Column {values.name!r} of the entity frame lacks the time in {times.null_count} of "
