@@ -106,14 +106,11 @@ def read_entities(frame: Any) -> Entities:
         text = repeated(frame[name])
         if text is not None:
             read[name] = text
+    # Arrow would share the memory of the caller, who may change it before asking for the result.
+    rest = frame[[name for name in frame.columns if name not in read]].copy()
     try:
         # Python's lock is held for each string: several threads would only wait for each other.
-        others = pa.Table.from_pandas(
-            frame,
-            columns=[name for name in frame.columns if name not in read],
-            preserve_index=False,
-            nthreads=1,
-        )
+        others = pa.Table.from_pandas(rest, preserve_index=False, nthreads=1)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(
             f"A column of the entity frame has values of several types: {'; '.join(error.args)}.",
@@ -169,8 +166,8 @@ def _times(values: pd.Series[Any]) -> pa.Array:
         )
     if not pd.api.types.is_datetime64_any_dtype(values):
         values = _parsed(values)
-    # Arrow would share the memory of the caller, who may change times before asking for the result.
-    # Nanoseconds are cut off; what has no zone is in UTC.
+    # A copy, as Arrow would share the caller's memory. Nanoseconds are cut off; what has no zone is
+    # in UTC.
     times = pa.Array.from_pandas(values.copy()).cast(pa.timestamp("us", "UTC"), safe=False)
     if times.null_count:
         raise DataError(

