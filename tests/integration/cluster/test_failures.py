@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from headrace.pipelines.cluster import transport
 from headrace.pipelines.cluster.errors import ClusterError
+from tests.support.certificates import certificate
 
 LOGIN = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>…</body></html>"
 
@@ -148,44 +144,18 @@ def test_a_redirect_to_a_login_page_is_not_followed(refused, server):
     assert "--cookies" in error.fix
 
 
-@pytest.fixture
-def certificate(tmp_path):
-    """A certificate for 127.0.0.1 that nobody trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path, private = tmp_path / "cert.pem", tmp_path / "key.pem"
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return path, private
-
-
-def test_certificates(done, refused, server, certificate):
+def test_certificates_that_nobody_trusts(done, refused, server, tmp_path):
+    key, trusted = tmp_path / "key.pem", tmp_path / "cert.pem"
+    for path, text in zip((key, trusted), certificate(), strict=True):
+        path.write_text(text)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
+    context.load_cert_chain(trusted, key)
     server.wrap(context)
     error = refused("remote", "list", "--host", server.url)
     assert "no trusted TLS connection" in error.message
     assert "--ssl-ca-cert" in error.fix
     assert server.requests == []
-    assert "No runs" in done(
-        "remote", "list", "--host", server.url, "--ssl-ca-cert", certificate[0]
-    )
+    assert "No runs" in done("remote", "list", "--host", server.url, "--ssl-ca-cert", trusted)
     assert "No runs" in done("remote", "list", "--host", server.url, "--insecure")
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 import tensorflow as tf
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf import text_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -19,6 +15,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from headrace.serving.server.config import messages
 from headrace.serving.server.errors import ServingError
+from tests.support.certificates import certificate
 
 from .conftest import Clients, free_port
 
@@ -28,30 +25,6 @@ def answer(clients: Clients, timeout: float = 20) -> list[float]:
     request.model_spec.name = "default"
     request.inputs["x"].CopyFrom(tf.make_tensor_proto([2.0]))
     return list(clients.prediction.Predict(request, timeout=timeout).outputs["y"].float_val)
-
-
-def certificate() -> tuple[str, str]:
-    """Key and self-signed certificate for localhost, as PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return private.decode(), built.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def ssl_file(path: Path, **fields: Any) -> Path:
