@@ -21,6 +21,7 @@ from headrace.feature_store.online.codec import microseconds
 from headrace.feature_store.online.errors import OnlineStoreError
 from headrace.feature_store.online.keys import KeyEncoder
 from headrace.feature_store.online.plan import KeyGroup, ViewPlan
+from headrace.feature_store.online.redis_cluster import exchange
 from headrace.feature_store.online.redis_connections import Connections
 
 #: Seconds that one answer of the server may take before it counts as down.
@@ -142,11 +143,13 @@ class RedisReader:
         return self._connections.exchange(b"".join(parts), sum(map(len, keys)))
 
     def _on_cluster(self, keys: Sequence[Sequence[bytes]]) -> list[Any]:
-        pipeline = self._connections.client.pipeline()
-        for members, names in zip(keys, self._fields, strict=True):
-            for key in members:
-                pipeline.execute_command("HMGET", key, *names)
-        return list(pipeline.execute())
+        commands = [
+            ("HMGET", key, *names)
+            for members, names in zip(keys, self._fields, strict=True)
+            for key in members
+        ]
+        flat = [key for members in keys for key in members]
+        return exchange(self._connections.client, flat, commands)
 
 
 def _fields_of(views: Sequence[ViewPlan]) -> list[bytes]:

@@ -14,6 +14,7 @@ import redis
 from feast.repo_config import RepoConfig
 
 from headrace.feature_store.online.encode import timestamps
+from headrace.feature_store.online.redis_cluster import exchange
 from headrace.feature_store.online.redis_store import Reaching, connect, fields
 from headrace.feature_store.online.rows import Rows
 
@@ -125,9 +126,12 @@ class RedisWriter:
         """Does nothing: the next writer uses the same connections."""
 
     def _send(self, calls: Sequence[Sequence[Any]]) -> list[int]:
+        commands = [("EVALSHA", _DIGEST, *call) for call in calls]
+        if self._cluster:
+            return exchange(self._client, [key for _, key, *_ in calls], commands)
         pipeline = self._client.pipeline(transaction=False)
-        for call in calls:
-            pipeline.execute_command("EVALSHA", _DIGEST, *call)
+        for command in commands:
+            pipeline.execute_command(*command)
         return list(pipeline.execute())
 
     def _calls(self, rows: Rows) -> list[list[Any]]:

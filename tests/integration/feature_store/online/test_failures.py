@@ -16,7 +16,7 @@ from headrace.feature_store.local_redis import LocalRedis, free_port
 from headrace.feature_store.online import OnlineReader, OnlineStoreError, Status, write_features
 from headrace.feature_store.online.redis_store import connect
 
-from .conftest import EPOCH, make_store, redis_config, routes, world
+from .conftest import EPOCH, make_store, redis_config, routes
 
 ROUTE = {"origin": ["JFK"], "dest": ["LAX"]}
 
@@ -183,30 +183,6 @@ def test_a_password_is_needed_and_used(tmp_path, objects):
         mine.config.online_store.connection_string = f"127.0.0.1:{locked.port}"
         with pytest.raises(OnlineStoreError, match="Authentication"):
             code(mine)()
-
-
-def test_a_cluster_is_read_and_written(tmp_path, objects):
-    """One node with all slots: keys of different slots need a command each."""
-    options = {"cluster-enabled": "yes", "cluster-port": str(free_port())}
-    with LocalRedis(options=options) as node:
-        connection = client_library.Redis(port=node.port)
-        connection.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-        while b"cluster_state:ok" not in connection.execute_command("CLUSTER", "INFO"):
-            time.sleep(0.05)
-        online = redis_config(node).model_copy(
-            update={"connection_string": node.connection_string, "redis_type": "redis_cluster"}
-        )
-        mine = make_store(tmp_path, online, objects)
-        assert write_features(mine, "route", routes()).written == 4
-        assert write_features(mine, "oil", world()).written == 1
-        reader = OnlineReader(mine, ["route:code", "oil:oil_price"], now=lambda: EPOCH)
-        assert reader.fallback is None
-        answer = reader.read({"origin": ["JFK", "LGA", "x"], "dest": ["LAX", "SFO", "x"]})
-        assert answer.to_dict()["code"] == ["JFKLAX", "LGASFO", None]
-        assert answer.to_dict()["oil_price"] == [98.5] * 3
-        node.kill()
-        with pytest.raises(OnlineStoreError, match="did not answer"):
-            reader.read(ROUTE)
 
 
 def test_a_missing_table_or_locked_file_is_told(sqlite_stores):
