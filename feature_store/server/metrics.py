@@ -21,6 +21,7 @@ _LATENCY = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.
 #: A second to a month.
 _AGE = (1.0, 5.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 10800.0, 43200.0, 86400.0, 604800.0, 2592000.0)
 _MICRO = 1_000_000
+_STATES = {int(status): status.name.lower() for status in Status}
 
 
 class _Histogram:
@@ -72,7 +73,7 @@ class Metrics(Collector):
                 self._ages[about.view] = _Histogram(_AGE)
             ages = self._ages[about.view]
             for state, time in zip(about.states, about.times, strict=True):
-                self._rows[about.view, Status(state).name.lower()] += 1
+                self._rows[about.view, _STATES[state]] += 1
                 if time:
                     ages.add(found.now - time / _MICRO)
 

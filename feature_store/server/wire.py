@@ -8,8 +8,11 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
+import orjson
 import pyarrow as pa
 
 from headrace.feature_store.online.errors import FeatureRequestError
@@ -19,7 +22,6 @@ _NO_TIME = "1970-01-01T00:00:00Z"
 _NAMES = {int(status): status.name for status in Status}
 _PRESENT, _NULL = _NAMES[Status.PRESENT], _NAMES[Status.NULL_VALUE]
 _MICRO = 1_000_000
-_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=lambda v: _plain(v))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +107,26 @@ def answer(
     metadata: dict[str, Any] = {"feature_names": found.names}
     if versions is not None:
         metadata["feature_view_metadata"] = versions
-    return encode({"results": results, "metadata": metadata}), missing
+    return encode({"results": results, "metadata": metadata}, missing), missing
 
 
-def encode(content: Any) -> bytes:
-    """JSON; numbers that JSON does not have become strings, as in protobuf's JSON."""
+def encode(content: Any, nulls: int = 0) -> bytes:
+    """JSON; numbers that JSON does not have become strings, as in protobuf's JSON.
+
+    Args:
+        content: What to encode.
+        nulls: How many None are in it.
+    """
     try:
-        return _ENCODE.encode(content).encode()
-    except ValueError:  # NaN or infinity, which are rare enough to look for them only now
-        return _ENCODE.encode(_finite(content)).encode()
+        text = _dumps(content)
+        # orjson writes null for NaN and infinity, which are rare.
+        return text if text.count(b"null") <= nulls else _dumps(_finite(content))
+    except orjson.JSONEncodeError:  # numbers of more than 64 bits, keys of dicts that are no text
+        return json.dumps(_finite(content), separators=(",", ":"), default=_plain).encode()
+
+
+def _dumps(content: Any) -> bytes:
+    return orjson.dumps(content, _plain, orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def parse_table(columns: Any) -> pa.Table:
@@ -166,8 +179,12 @@ def _states(rows: Rows) -> list[str]:
     return [_NAMES[state] for state in rows.states]
 
 
+@lru_cache(1 << 14)
 def _stamp(time: int) -> str:
-    """As protobuf's JSON has it: UTC, with as many groups of three decimals as needed."""
+    """As protobuf's JSON has it: UTC, with as many groups of three decimals as needed.
+
+    Rows that were materialised together share their times.
+    """
     if not time:
         return _NO_TIME
     seconds, rest = divmod(time, _MICRO)
@@ -183,12 +200,16 @@ def _plain(value: Any) -> Any:
         return int(value.timestamp())
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
     if isinstance(value, set | frozenset | tuple):
         return list(value)
     return str(value)  # UUID, Decimal
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, dict):
