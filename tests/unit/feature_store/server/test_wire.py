@@ -44,6 +44,7 @@ def test_every_value_arrives(value):
         (decimal.Decimal("1.50"), "1.50"),
         ((1, 2), [1, 2]),
         ({3}, [3]),
+        (frozenset({math.nan}), ["NaN"]),
         (np.int64(1), 1),
         (np.float32(0.5), 0.5),
         (np.float32("nan"), "NaN"),
