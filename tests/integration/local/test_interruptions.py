@@ -17,6 +17,7 @@ from kfp import dsl
 from headrace.components.shared.errors import ConfigError
 from headrace.pipelines.local import runner
 from headrace.pipelines.local.home import Home
+from tests.support.waiting import eventually
 
 lightweight = dsl.component(base_image="python:3.11", install_kfp_package=False)
 
@@ -88,13 +89,6 @@ def start(compiled, home):
         process.communicate()
 
 
-def wait_until(condition, seconds=20.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
 def descendants(process):
     return psutil.Process(process.pid).children(recursive=True)
 
@@ -114,8 +108,8 @@ def states(run):
 
 def test_a_killed_run_leaves_no_process_and_resumes_where_it_stopped(start, home, folder, compiled):
     process = start(interrupted, arguments={"folder": str(folder)})
-    wait_until((folder / "hang").exists)
-    wait_until(lambda: [child.name() for child in descendants(process)].count("sleep") == 2)
+    eventually((folder / "hang").exists)
+    eventually(lambda: [child.name() for child in descendants(process)].count("sleep") == 2)
     family = descendants(process)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -141,7 +135,7 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_result(start, home, fold
     for delay in (0.05, 0.2, 0.35, 0.5):
         known = set(Home(home).run_ids())
         process = start(interrupted, arguments={"folder": str(folder)}, cache=False)
-        wait_until(lambda known=known: set(Home(home).run_ids()) - known)
+        eventually(lambda known=known: set(Home(home).run_ids()) - known)
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -161,7 +155,7 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_result(start, home, fold
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_ends_its_steps_and_says_interrupted(start, home, folder, number):
     process = start(interrupted, arguments={"folder": str(folder)})
-    wait_until((folder / "hang").exists)
+    eventually((folder / "hang").exists)
     family = descendants(process)
     started = time.monotonic()
     process.send_signal(number)
@@ -179,9 +173,9 @@ def test_a_dead_warm_process_fails_its_steps_and_a_retry_gets_a_new_one(start, h
     process = start(
         interrupted, arguments={"folder": str(folder), "seconds": 60.0}, project="flights"
     )
-    wait_until((folder / "hang").exists)
+    eventually((folder / "hang").exists)
     (warm,) = psutil.Process(process.pid).children()
-    wait_until(lambda: [child.name() for child in descendants(process)].count("sleep") == 2)
+    eventually(lambda: [child.name() for child in descendants(process)].count("sleep") == 2)
     family = warm.children(recursive=True)
     steps = [child for child in family if child.name() != "sleep"]
     warm.kill()
@@ -199,8 +193,8 @@ def test_a_dead_warm_process_fails_its_steps_and_a_retry_gets_a_new_one(start, h
 
 def test_what_a_step_leaves_running_ends_with_the_step(start, home, folder):
     process = start(interrupted, arguments={"folder": str(folder), "seconds": 0.5})
-    wait_until((folder / "hang").exists)
-    wait_until(lambda: [child.name() for child in descendants(process)].count("sleep") == 2)
+    eventually((folder / "hang").exists)
+    eventually(lambda: [child.name() for child in descendants(process)].count("sleep") == 2)
     family = descendants(process)
     output, _ = process.communicate(timeout=10)
 
@@ -210,7 +204,7 @@ def test_what_a_step_leaves_running_ends_with_the_step(start, home, folder):
 
 def test_two_runs_in_one_home_leave_each_other_alone(start, home, folder, compiled):
     process = start(interrupted, arguments={"folder": str(folder), "seconds": 3.0})
-    wait_until((folder / "hang").exists)
+    eventually((folder / "hang").exists)
     partial = {path.name for path in (home / "steps" / ".partial").iterdir()}
     other = folder / "other"
     other.mkdir()

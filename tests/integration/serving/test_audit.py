@@ -14,8 +14,9 @@ from tensorflow_serving.apis import model_management_pb2
 from headrace.components.shared.model_store import ModelStore
 from headrace.serving.audit.history import answering_at, of_model
 from headrace.serving.audit.trail import Entry, read_trail
+from tests.support.waiting import eventually
 
-from .conftest import eventually, model_config, model_entry
+from .conftest import model_config, model_entry
 
 ALL = "model_version_policy { all {} }"
 

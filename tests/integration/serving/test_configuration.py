@@ -18,8 +18,9 @@ from tensorflow_serving.apis import (
 )
 
 from headrace.serving.server.errors import Code, ServingError
+from tests.support.waiting import eventually
 
-from .conftest import eventually, model_config, model_entry
+from .conftest import model_config, model_entry
 
 ALL = "model_version_policy { all {} }"
 

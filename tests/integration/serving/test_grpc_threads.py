@@ -11,8 +11,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import get_model_status_pb2, predict_pb2
 
 from headrace.serving.server.grpc.unary_call import Method
-
-from .conftest import eventually
+from tests.support.waiting import eventually
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 

@@ -16,7 +16,9 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from .conftest import Clients, add_version, eventually, free_port
+from tests.support.waiting import eventually
+
+from .conftest import Clients, add_version, free_port
 
 
 class Process:

@@ -19,8 +19,9 @@ from tensorflow_serving.apis import (
 )
 
 from headrace.serving.server.errors import Code, ServingError
+from tests.support.waiting import eventually
 
-from .conftest import eventually, model_config, model_entry
+from .conftest import model_config, model_entry
 
 WARMUP = "assets.extra/tf_serving_warmup_requests"
 

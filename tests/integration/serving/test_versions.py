@@ -12,7 +12,9 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import get_model_status_pb2, predict_pb2
 
-from .conftest import add_version, eventually, model_config, model_entry
+from tests.support.waiting import eventually
+
+from .conftest import add_version, model_config, model_entry
 
 FAST = "--file_system_poll_wait_seconds=1"
 

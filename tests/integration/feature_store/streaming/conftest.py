@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -154,21 +153,6 @@ def consumer(server, feast_repo, tmp_path):
     yield consumer
     if consumer.process is not None and consumer.process.poll() is None:
         consumer.kill()
-
-
-@pytest.fixture
-def eventually():
-    """Waits until something is true."""
-
-    def wait(condition, seconds=30.0):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if condition():
-                return
-            time.sleep(0.02)
-        pytest.fail(f"not true after {seconds} s")
-
-    return wait
 
 
 class Outcome:

@@ -17,6 +17,7 @@ from headrace.feature_store.streaming import (
     seed,
 )
 from headrace.feature_store.streaming.log import EventLog
+from tests.support.waiting import eventually
 
 UNTIL_IDLE = ConsumerOptions(idle_seconds=0.5)
 
@@ -87,7 +88,7 @@ def test_dead_letters_say_why(run, publish, sales, server):
     assert (summary.events, summary.rejected) == (1_000, 2)
 
 
-def test_metrics_are_served(run, publish, sales, eventually):
+def test_metrics_are_served(run, publish, sales):
     publish(sales(500))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

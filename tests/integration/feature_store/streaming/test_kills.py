@@ -6,12 +6,13 @@ import time
 import redis
 
 from headrace.feature_store.streaming import RedisStreamSink, replay
+from tests.support.waiting import eventually
 
 EVENTS = 30_000
 
 
 def test_features_equal_the_bulk_computation_whatever_is_killed(
-    server, consumer, outcome, views, sales, eventually, tmp_path
+    server, consumer, outcome, views, sales, tmp_path
 ):
     events = sales(EVENTS)
     published = []

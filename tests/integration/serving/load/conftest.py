@@ -20,12 +20,12 @@ from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 from tests.integration.serving.conftest import (
     Clients,
     add_version,
-    eventually,
     free_port,
     model_config,
     model_entry,
 )
 from tests.support.mounts import mounted  # noqa: F401
+from tests.support.waiting import eventually
 
 MODEL = "numbered"
 CLIENTS = Path(__file__).with_name("clients.py")

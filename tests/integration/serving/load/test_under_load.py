@@ -18,8 +18,9 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from tests.integration.serving.conftest import eventually, model_config, model_entry
+from tests.integration.serving.conftest import model_config, model_entry
 from tests.integration.serving.rest.client import ask
+from tests.support.waiting import eventually
 
 from .conftest import MODEL, Replica, Traffic
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from headrace.serving.server.seam import State
+from tests.support.waiting import eventually
 
-from ..conftest import eventually
 from .client import HALF, HALF_ANSWER, ask
 
 # Routes
